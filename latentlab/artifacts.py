@@ -1,0 +1,274 @@
+"""What stands where in a data folder and a run folder. Every artefact is read and written here.
+
+A data folder is made once by `prepare` and shared by many runs; a run folder holds one model and
+all that was learned about it. Tables are parquet (zstd, page checksums) that pandas, DuckDB and
+Polars read as they are.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from latentlab import files
+from latentlab.errors import DataError, MissingArtifactError
+
+SPLITS = ("train", "valid", "test")
+ROLES = ("attribute", "statistic", "factor")  # what a target is: a label, a measurement, the truth
+
+# The columns every table of this name has; more may follow.
+TABLES: dict[str, tuple[str, ...]] = {
+    "probes": (
+        "target", "role", "probe", "metric", "value", "low", "high", "baseline", "n", "positives",
+        "reason",
+    ),
+    "rankings": (
+        "target", "latent", "measure", "value", "low", "high", "rank", "p_first", "q", "reason",
+    ),
+    "directions": ("target", "probe", "latent", "weight"),
+    "dimensions": ("latent", "kl", "mean", "deviation", "active"),
+    "metrics": ("metric", "value", "low", "high", "settings", "reason"),
+}  # fmt: skip
+
+
+def mu_name(index: int) -> str:
+    """The name of a latent dimension, which is also the column of its posterior mean."""
+    return f"mu_{index:03d}"
+
+
+def logvar_name(index: int) -> str:
+    return f"logvar_{index:03d}"
+
+
+def latent_columns(table: pd.DataFrame) -> list[str]:
+    """The columns of posterior means in a latents table, in order."""
+    return [str(column) for column in table.columns if str(column).startswith("mu_")]
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What latents are held against: one row an image, one column a target.
+
+    Attributes:
+        values: Indexed by `image_id`. Attributes are pandas `boolean`, statistics and factors
+            float; missing where unknown or not measured.
+        roles: Target name -> one of ROLES.
+        identity: Person in the image, indexed by `image_id`; None where unknown.
+    """
+
+    values: pd.DataFrame
+    roles: dict[str, str]
+    identity: pd.Series | None = None
+
+
+@dataclass(frozen=True)
+class DataFolder:
+    """A data folder that exists; `DataFolder.open` refuses any other path."""
+
+    path: Path
+
+    @classmethod
+    def open(cls, path: Path) -> "DataFolder":
+        if not (path / "data.yaml").is_file():
+            what = "does not exist" if not path.exists() else "is not a data folder (no data.yaml)"
+            raise MissingArtifactError(
+                f"{path} {what}. Make it with `latentlab prepare SOURCE --out {path}`."
+            )
+        return cls(path)
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """Content of data.yaml: source, settings, side, channels, images, columns, digests."""
+        return dict(files.read_yaml(self.path / "data.yaml"))
+
+    @property
+    def digest(self) -> str:
+        """Identifies the prepared data: data.yaml holds the digests of the other files."""
+        return files.digest(self.path / "data.yaml")
+
+    def images(self) -> np.ndarray:
+        """uint8, (images, side, side, channels), memory-mapped and read-only."""
+        return np.load(self.path / "images.npy", mmap_mode="r")
+
+    def samples(self) -> pd.DataFrame:
+        return read_table(self.path / "samples.parquet")
+
+    @property
+    def landmarks_path(self) -> Path:
+        return self.path / "landmarks.parquet"
+
+    def landmarks(self) -> pd.DataFrame | None:
+        """Face statistics measured on the original images, or None where not yet measured."""
+        return read_table(self.landmarks_path) if self.landmarks_path.is_file() else None
+
+    def write_landmarks(self, table: pd.DataFrame) -> Path:
+        return write_table(self.landmarks_path, table)
+
+    def targets(self) -> Targets:
+        """Attributes, factors and, where measured, face statistics, aligned by image."""
+        samples = self.samples().set_index("image_id")
+        columns: dict[str, list[str]] = self.description["columns"]
+        roles = {name: role for role in ROLES for name in columns.get(role, [])}
+        values = samples[list(roles)].copy()
+        landmarks = self.landmarks()
+        if landmarks is not None:
+            measured = landmarks.set_index("image_id").drop(columns=["detected", "detector"])
+            clash = sorted(set(measured.columns) & set(roles))
+            if clash:
+                raise DataError(
+                    f"{self.landmarks_path} and samples.parquet both have a column {clash[0]}."
+                    " Rename it in the label file and prepare again."
+                )
+            values = values.join(measured, how="left", validate="one_to_one")
+            roles |= dict.fromkeys(map(str, measured.columns), "statistic")
+        identity = samples["identity"] if "identity" in samples else None
+        return Targets(values, roles, identity)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One model and all that was learned about it. Opening it needs no more than its config."""
+
+    path: Path
+
+    @classmethod
+    def open(cls, path: Path) -> "RunFolder":
+        if not (path / "config.yaml").is_file():
+            what = "does not exist" if not path.exists() else "is not a run folder (no config.yaml)"
+            raise MissingArtifactError(
+                f"{path} {what}. Start a run with `latentlab run CONFIG --run {path}`."
+            )
+        return cls(path)
+
+    @property
+    def config_path(self) -> Path:
+        return self.path / "config.yaml"
+
+    @property
+    def model_folder(self) -> Path:
+        return self.path / "model"
+
+    @property
+    def checkpoints_folder(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def grids_folder(self) -> Path:
+        return self.path / "grids"
+
+    @property
+    def latents_path(self) -> Path:
+        return self.path / "latents.parquet"
+
+    @property
+    def history_path(self) -> Path:
+        return self.path / "history.parquet"
+
+    @property
+    def report_path(self) -> Path:
+        return self.path / "report.html"
+
+    @property
+    def claims_path(self) -> Path:
+        return self.path / "claims.json"
+
+    @property
+    def provenance_path(self) -> Path:
+        return self.path / "provenance.json"
+
+    def table_path(self, name: str) -> Path:
+        return self.path / "tables" / f"{name}.parquet"
+
+    def history(self) -> pd.DataFrame:
+        """One row an epoch; see `latentlab.training` for the columns."""
+        return self._read(self.history_path, "train")
+
+    def write_history(self, table: pd.DataFrame) -> Path:
+        return write_table(self.history_path, table)
+
+    def latents(self) -> pd.DataFrame:
+        """The posterior of every image: `image_id`, `split`, `mu_*`, `logvar_*`, nats."""
+        return self._read(self.latents_path, "encode")
+
+    def table(self, name: str, stage: str = "probe") -> pd.DataFrame:
+        return self._read(self.table_path(name), stage)
+
+    def write_table(self, name: str, table: pd.DataFrame) -> Path:
+        """Write one of TABLES; a missing column is a bug of the caller."""
+        missing = set(TABLES[name]) - set(table.columns)
+        if missing:
+            raise ValueError(f"table {name} lacks the columns {sorted(missing)}")
+        return write_table(self.table_path(name), table)
+
+    def provenance(self) -> dict[str, Any]:
+        return files.read_json(self.provenance_path) if self.provenance_path.is_file() else {}
+
+    def write_provenance(self, value: dict[str, Any]) -> None:
+        files.write_json(self.provenance_path, value)
+
+    def _read(self, path: Path, stage: str) -> pd.DataFrame:
+        if not path.is_file():
+            raise MissingArtifactError(
+                f"{path} is missing. Make it with `latentlab {stage} {self.path}`."
+            )
+        return read_table(path)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    try:
+        return pq.read_table(path, page_checksum_verification=True).to_pandas()
+    except (OSError, pa.ArrowException) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path} is damaged or not parquet: {reason}. Make it again.") from error
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """The JSON that a table carries under the key `latentlab`; empty where there is none."""
+    stored = (pq.read_schema(path).metadata or {}).get(b"latentlab")
+    return json.loads(stored) if stored else {}
+
+
+def write_table(path: Path, table: pd.DataFrame, metadata: dict[str, Any] | None = None) -> Path:
+    with table_writer(path, metadata) as write:
+        write(table)
+    return path
+
+
+@contextmanager
+def table_writer(path: Path, metadata: dict[str, Any] | None = None) -> Iterator[Any]:
+    """Yield `write(frame)`, which appends rows; the file appears whole when the block ends.
+
+    Memory stays flat: each call becomes a row group. All frames must have the columns of the first.
+    """
+    writer: pq.ParquetWriter | None = None
+
+    def write(frame: pd.DataFrame) -> None:
+        nonlocal writer
+        batch = pa.Table.from_pandas(frame, preserve_index=False)
+        if writer is None:
+            extra = {"latentlab": json.dumps(metadata)} if metadata is not None else {}
+            schema = batch.schema.with_metadata({**(batch.schema.metadata or {}), **extra})
+            writer = pq.ParquetWriter(
+                temporary, schema, compression="zstd", write_page_checksum=True
+            )
+        writer.write_table(batch.replace_schema_metadata(writer.schema.metadata))
+
+    with files.whole_file(path) as temporary:
+        try:
+            yield write
+        finally:
+            if writer is not None:
+                writer.close()
+
+
+def relative_to(path: Path, folder: Path) -> str:
+    """A path as an artefact in `folder` may hold it: relative, so that no user name gets in."""
+    return Path(os.path.relpath(path, folder)).as_posix()
