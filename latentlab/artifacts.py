@@ -129,7 +129,7 @@ class DataFolder:
                 )
             values = values.join(measured, how="left", validate="one_to_one")
             roles |= dict.fromkeys(map(str, measured.columns), "statistic")
-        identity = samples["identity"] if "identity" in samples else None
+        identity = samples.get("identity")
         return Targets(values, roles, identity)
 
 

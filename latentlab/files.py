@@ -20,8 +20,15 @@ from latentlab.errors import DataError
 
 TEMPORARY = ".tmp-"  # prefix of names that hold unfinished work
 UNWRITABLE = {  # what the system says when the place, not the program, is at fault
-    errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EFBIG, errno.ENAMETOOLONG,
-    errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS,
+    errno.EACCES,
+    errno.EDQUOT,
+    errno.EEXIST,
+    errno.EFBIG,
+    errno.ENAMETOOLONG,
+    errno.ENOSPC,
+    errno.ENOTDIR,
+    errno.EPERM,
+    errno.EROFS,
 }
 
 

@@ -1,0 +1,280 @@
+"""Settings: frozen, closed, and spelled out. YAML becomes objects here and nowhere else.
+
+The sections `source`, `model` and `objective` each choose one component by `name`; their other keys
+are the parameters of that component's constructor, so a new component brings its settings along
+and this file does not change. Everything is checked when the config is read: an unknown key or
+name is refused with the nearest known one.
+"""
+
+import difflib
+import importlib
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+import pydantic
+import yaml
+from annotated_types import Ge, Gt, Le
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from latentlab import files
+from latentlab.artifacts import relative_to
+from latentlab.errors import ConfigError
+from latentlab.settings import settings_model
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Component(BaseModel):
+    """A section that names an entry of a registry; the other keys are that entry's parameters."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    registry: ClassVar[str]  # "module:DICT"
+    supplied: ClassVar[frozenset[str]] = (
+        frozenset()
+    )  # parameters that the data decide, not the user
+
+    name: str
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The component's parameters, every one of them, defaults included."""
+        return dict(self.model_extra or {})
+
+    @model_validator(mode="before")
+    @classmethod
+    def spell_out(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            raise ValueError(f"a mapping with `name` is needed here, not {given!r}")
+        given = {str(key): value for key, value in given.items()}
+        name = given.pop("name", cls.model_fields["name"].default)
+        entries = cls.entries()
+        if name not in entries:
+            raise ValueError(_unknown(str(name), entries))
+        settings = settings_model(entries[name], cls.supplied).model_validate(given)
+        return {"name": name, **dict(settings)}
+
+    @classmethod
+    def entries(cls) -> dict[str, Callable[..., Any]]:
+        # Imported on use: the registries pull in torch, which `--help` must not wait for.
+        module, _, variable = cls.registry.partition(":")
+        return dict(getattr(importlib.import_module(module), variable))
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
+        choices = []
+        for name, entry in cls.entries().items():
+            schema = settings_model(entry, cls.supplied).model_json_schema()
+            schema["properties"] = {"name": {"const": name}, **schema.get("properties", {})}
+            choices.append(schema | {"title": name, "description": inspect.getdoc(entry) or ""})
+        return {"oneOf": choices}
+
+
+class SourceConfig(Component):
+    """Where the pictures come from."""
+
+    registry = "latentlab.data:SOURCES"
+    name: str = "faces"
+
+
+class ModelConfig(Component):
+    """The network and its likelihood."""
+
+    registry = "latentlab.models:MODELS"
+    supplied = frozenset({"channels", "side"})
+    name: str = "vae"
+
+
+class ObjectiveConfig(Component):
+    """What training minimises."""
+
+    registry = "latentlab.objectives:OBJECTIVES"
+    name: str = "beta_vae"
+
+
+class DataConfig(Section):
+    folder: Path = Path("data/faces")
+    """The prepared data folder, made on first use and shared by many runs."""
+    side: Annotated[int, Ge(28), Le(256)] = 64
+    """Height and width of the prepared images, pixels."""
+
+
+class TrainConfig(Section):
+    epochs: Annotated[int, Ge(1)] = 12
+    batch_size: Annotated[int, Ge(1)] = 64
+    learning_rate: Annotated[float, Gt(0)] = 1e-3
+    """Of Adam."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+
+
+class EncodeConfig(Section):
+    batch_size: Annotated[int, Ge(1)] = 256
+
+
+class LandmarksConfig(Section):
+    enabled: bool = True
+    """Measure the faces with MediaPipe; false leaves the face statistics out."""
+    model: Path | None = None
+    """face_landmarker.task; looked for in the usual places if not given."""
+    workers: Annotated[int, Ge(0)] = 0
+    """Processes; 0 takes one a core."""
+
+
+class ProbeConfig(Section):
+    resamples: Annotated[int, Ge(100)] = 1000
+    """Bootstrap resamples behind every interval."""
+    min_positives: Annotated[int, Ge(2)] = 20
+    """A label with fewer positive or negative training images is not probed."""
+
+
+class TraverseConfig(Section):
+    steps: Annotated[int, Ge(2)] = 7
+    span: Annotated[float, Gt(0)] = 3.0
+    """How far to either side, in standard deviations of the codes."""
+
+
+class Config(Section):
+    """Every setting of a run."""
+
+    name: str = "run"
+    """Shown as the report's title."""
+    seed: Annotated[int, Ge(0)] = 0
+    source: SourceConfig = Field(default_factory=lambda: SourceConfig.model_validate({}))
+    data: DataConfig = DataConfig()
+    landmarks: LandmarksConfig = LandmarksConfig()
+    model: ModelConfig = Field(default_factory=lambda: ModelConfig.model_validate({}))
+    objective: ObjectiveConfig = Field(default_factory=lambda: ObjectiveConfig.model_validate({}))
+    train: TrainConfig = TrainConfig()
+    encode: EncodeConfig = EncodeConfig()
+    probe: ProbeConfig = ProbeConfig()
+    traverse: TraverseConfig = TraverseConfig()
+
+    @model_validator(mode="after")
+    def fits(self) -> "Config":
+        """The model must be buildable at this side; no memory is spent on trying."""
+        import torch
+
+        with torch.device("meta"):
+            ModelConfig.entries()[self.model.name](
+                channels=3, side=self.data.side, **self.model.settings
+            )
+        return self
+
+    def plain(self) -> dict[str, Any]:
+        """The config as nested plain values that YAML and JSON can hold."""
+        return self.model_dump(mode="json")
+
+    def with_paths(self, change: Callable[[Path], Path]) -> "Config":
+        """The same config with `change` applied to every path in it."""
+
+        def changed(value: Any) -> Any:
+            if isinstance(value, dict):
+                return {key: changed(item) for key, item in value.items()}
+            return change(value) if isinstance(value, Path) else value
+
+        return Config.model_validate(changed(self.model_dump()))
+
+
+def load(path: Path, overrides: tuple[str, ...] = ()) -> Config:
+    """Read a YAML config, apply `key.key=value` overrides, and check the whole.
+
+    Raises:
+        ConfigError: the file is missing or not YAML, or a key or value is wrong; the message
+            names the place and the nearest known key.
+    """
+    if not path.is_file():
+        raise ConfigError(
+            f"{path} does not exist. Show a config to start from with `latentlab config show`."
+        )
+    content = files.read_yaml(path)
+    if content is not None and not isinstance(content, dict):
+        raise ConfigError(f"{path} must hold a mapping of settings, not {content!r}.")
+    return build(content or {}, overrides, where=str(path))
+
+
+def save(config: Config, path: Path) -> None:
+    """Write every setting; paths become relative to its folder, so no user name gets in."""
+    here = path.parent
+    relative = config.with_paths(lambda stored: Path(relative_to(stored, here)))
+    files.write_yaml(path, relative.plain())
+
+
+def load_saved(path: Path) -> Config:
+    """A config that `save` wrote, with its paths relative to the current folder again."""
+    return load(path).with_paths(lambda stored: path.parent / stored)
+
+
+def build(
+    content: dict[str, Any], overrides: tuple[str, ...] = (), where: str = "config"
+) -> Config:
+    """Check nested plain values, as read from YAML, together with overrides."""
+    for override in overrides:
+        content = _overridden(content, override)
+    try:
+        return Config.model_validate(content)
+    except pydantic.ValidationError as error:
+        raise ConfigError(f"{where}: {_explained(error)}") from None
+
+
+def _overridden(content: dict[str, Any], override: str) -> dict[str, Any]:
+    key, equals, text = override.partition("=")
+    if not (key and equals):
+        raise ConfigError(f"--set {override}: write it as key=value, e.g. objective.beta=4.")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ConfigError(f"--set {override}: {text!r} is not a YAML value.") from None
+
+    def placed(level: Any, path: list[str]) -> dict[str, Any]:
+        level = level if isinstance(level, dict) else {}
+        head, *rest = path
+        if head == "name" and level.get("name") not in (None, value):
+            level = {}  # another component: the old one's settings do not carry over
+        return {**level, head: placed(level.get(head), rest) if rest else value}
+
+    return placed(content, key.split("."))
+
+
+def _explained(error: pydantic.ValidationError) -> str:
+    """The first complaint in one line, and how many more there are."""
+    complaints = error.errors()
+    first = complaints[0]
+    place = ".".join(str(part) for part in first["loc"])
+    nested = first.get("ctx", {}).get("error")
+    if first["type"] == "extra_forbidden":
+        message = f"unknown key `{place}`{_nearest(first['loc'])}"
+    elif nested is not None:
+        message = f"`{place}`: {nested}"
+    else:
+        message = f"`{place}` is {first['input']!r}: {first['msg'].lower()}"
+    more = f" ({len(complaints) - 1} more)" if len(complaints) > 1 else ""
+    return f"{message}.{more} See `latentlab config schema`."
+
+
+def _nearest(place: tuple[Any, ...]) -> str:
+    """ ", did you mean ...?" for an unknown key, or the keys that there are."""
+    known = _keys_at(place[:-1])
+    close = difflib.get_close_matches(str(place[-1]), known, n=1)
+    if close:
+        return f", did you mean `{'.'.join([*map(str, place[:-1]), close[0]])}`?"
+    return f"; known here: {', '.join(known)}"
+
+
+def _keys_at(place: tuple[Any, ...]) -> list[str]:
+    section: type[BaseModel] = Config
+    for part in place:
+        section = section.model_fields[str(part)].annotation  # type: ignore[assignment]
+    keys = list(section.model_fields)
+    if issubclass(section, Component):
+        for entry in section.entries().values():
+            keys += settings_model(entry, section.supplied).model_fields
+    return keys
+
+
+def _unknown(name: str, known: dict[str, Any]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean `{close[0]}`?" if close else f"known are {', '.join(known)}"
+    return f"unknown name `{name}`, {hint}"

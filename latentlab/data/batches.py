@@ -1,0 +1,48 @@
+"""Which images make up which batch: a function of (seed, epoch) alone."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from latentlab.randomness import numpy_generator
+
+
+def epoch_batches(
+    rows: np.ndarray, *, batch_size: int, seed: int, epoch: int, first: int = 0
+) -> Iterator[np.ndarray]:
+    """The batches of one epoch as row numbers of the prepared array, shuffled.
+
+    Args:
+        rows: Row numbers to draw from, (n,).
+        first: Batches to leave out at the start, to go on in the middle of an epoch.
+
+    Yields:
+        Row numbers, (batch_size,); the last batch may be smaller, so that every image counts.
+    """
+    order = numpy_generator(seed, "batches", epoch).permutation(rows)
+    for start in range(first * batch_size, len(order), batch_size):
+        yield order[start : start + batch_size]
+
+
+def row_blocks(rows: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
+    """Row numbers in order, `batch_size` at a time."""
+    for start in range(0, len(rows), batch_size):
+        yield rows[start : start + batch_size]
+
+
+def to_tensor(images: np.ndarray, device: torch.device | str = "cpu") -> Tensor:
+    """uint8 (n, side, side, channels) -> float32 (n, channels, side, side) in [0, 1].
+
+    The bytes travel to the device before they grow fourfold. Channels stay innermost in memory
+    (channels-last), which convolutions prefer and which costs no copy.
+    """
+    pixels = torch.from_numpy(np.ascontiguousarray(images)).to(device, non_blocking=True)
+    return pixels.permute(0, 3, 1, 2).float().div_(255)
+
+
+def to_pictures(images: Tensor) -> np.ndarray:
+    """float (n, channels, side, side) in [0, 1] -> uint8 (n, side, side, channels)."""
+    levels = images.detach().clamp(0, 1).mul(255).round().to(torch.uint8)
+    return levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()

@@ -1,0 +1,24 @@
+"""Models by name. A new one is a module beside this file and a line in MODELS.
+
+An entry is a function from plain numbers to a `torch.nn.Module` with the methods of `vae.VAE`.
+Its parameters `channels` and `side` come from the data; all others are the user's settings.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from latentlab.models.vae import VAE, vae
+from latentlab.randomness import stream
+
+MODELS: dict[str, Callable[..., VAE]] = {
+    "vae": vae,
+}
+
+
+def build_model(name: str, settings: dict[str, Any], *, channels: int, side: int, seed: int) -> VAE:
+    """A fresh model whose initial weights depend on the seed alone."""
+    with torch.random.fork_rng(devices=[]):  # layers draw from the global generator: give it back
+        torch.manual_seed(stream(seed, "weights"))
+        return MODELS[name](channels=channels, side=side, **settings)

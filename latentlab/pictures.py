@@ -1,0 +1,62 @@
+"""Pictures as arrays: strips, sheets and PNG bytes. Nothing here knows a model."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Decoded pictures along one line through latent space, z0 + t * scale * direction.
+
+    Attributes:
+        images: uint8, (steps, side, side, channels).
+        offsets: The values of t, (steps,), ascending.
+        unit: What t = 1 means, in words, e.g. "standard deviations of the codes".
+    """
+
+    images: np.ndarray
+    offsets: tuple[float, ...]
+    unit: str
+
+
+def tile(rows: list[np.ndarray], gap: int = 2, shade: int = 255) -> np.ndarray:
+    """Rows of pictures to one picture.
+
+    Args:
+        rows: Each uint8 (columns, side, side, channels), all of the same shape.
+        gap: Pixels between the pictures and around them.
+        shade: Grey level of the gaps.
+
+    Returns:
+        uint8, (height, width, channels).
+    """
+    columns, side, _, channels = rows[0].shape
+    step = side + gap
+    sheet = np.full((len(rows) * step + gap, columns * step + gap, channels), shade, dtype=np.uint8)
+    for i, row in enumerate(rows):
+        for j, picture in enumerate(row):
+            top, left = gap + i * step, gap + j * step
+            sheet[top : top + side, left : left + side] = picture
+    return sheet
+
+
+def labelled(sheet: np.ndarray, labels: Sequence[str], width: int = 56) -> np.ndarray:
+    """Write one label beside each of the evenly spaced rows of a sheet, in a margin on the left."""
+    height = sheet.shape[0]
+    margin = Image.new("RGB", (width, height), "white")
+    draw = ImageDraw.Draw(margin)
+    for row, label in enumerate(labels):
+        draw.text((4, (row + 0.5) * height / len(labels)), label, fill="black", anchor="lm")
+    colour = np.broadcast_to(sheet, (*sheet.shape[:2], 3))
+    return np.concatenate([np.asarray(margin), colour], axis=1)
+
+
+def png(picture: np.ndarray) -> bytes:
+    """uint8 (height, width, 1 or 3) to the bytes of a PNG file."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture.squeeze(-1) if picture.shape[-1] == 1 else picture).save(buffer, "PNG")
+    return buffer.getvalue()

@@ -1,0 +1,69 @@
+"""Pictures along lines through latent space."""
+
+import numpy as np
+import torch
+
+from latentlab.data.batches import to_pictures
+from latentlab.models.vae import VAE
+from latentlab.pictures import Strip
+
+UNITS = {
+    "sd": "standard deviations of the codes",
+    "latent": "latent units",
+}
+
+
+def offsets(steps: int, span: float) -> np.ndarray:
+    """`steps` evenly spaced values from -span to span, (steps,)."""
+    return np.linspace(-span, span, steps)
+
+
+def spread(codes: np.ndarray, direction: np.ndarray) -> float:
+    """Standard deviation of the aggregate posterior's means along a unit direction.
+
+    Args:
+        codes: Posterior means, (images, latents).
+        direction: (latents,), of length 1.
+    """
+    return float((codes @ direction).std())
+
+
+def unit_direction(direction: np.ndarray) -> np.ndarray:
+    """The direction at length 1; a zero vector is refused, since it leads nowhere."""
+    length = np.linalg.norm(direction)
+    if not np.isfinite(length) or length == 0:
+        raise ValueError("a direction must have a finite length above 0")
+    return np.asarray(direction / length)
+
+
+@torch.no_grad()
+def decode(model: VAE, z: np.ndarray, batch_size: int = 256) -> np.ndarray:
+    """Latents (n, latents) to mean pictures, uint8 (n, side, side, channels)."""
+    device = next(model.parameters()).device
+    codes = torch.from_numpy(np.asarray(z, dtype=np.float32))
+    return np.concatenate(
+        [to_pictures(model.decode(block.to(device))) for block in codes.split(batch_size)]
+    )
+
+
+def traverse(
+    model: VAE,
+    anchor: np.ndarray,
+    direction: np.ndarray,
+    *,
+    scale: float = 1.0,
+    steps: int = 7,
+    span: float = 3.0,
+    unit: str = "latent",
+) -> Strip:
+    """Decode the line through `anchor` along `direction`.
+
+    Args:
+        anchor: z0, (latents,): an image's posterior mean, or a draw from the prior.
+        direction: Any length above 0; only where it points counts, (latents,).
+        scale: Latent units that one step of t = 1 covers; `spread(...)` for unit "sd".
+        unit: A key of UNITS, for the caption.
+    """
+    t = offsets(steps, span)
+    z = anchor[None, :] + (t * scale)[:, None] * unit_direction(direction)[None, :]
+    return Strip(decode(model, z), tuple(t.tolist()), UNITS[unit])

@@ -1,0 +1,84 @@
+"""The command line: one module a command, gathered here. torch is imported inside commands only."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from latentlab.errors import LatentlabError
+from pipelines import config, console
+from pipelines.demo import demo
+from pipelines.doctor import doctor
+from pipelines.encode import encode
+from pipelines.landmarks import landmarks
+from pipelines.metrics import metrics
+from pipelines.prepare import prepare
+from pipelines.probe import probe
+from pipelines.report import report
+from pipelines.run import run
+from pipelines.status import status
+from pipelines.stopping import CTRL_C
+from pipelines.train import train
+from pipelines.traverse import traverse
+from pipelines.which import which
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Which latent dimension controls this attribute, how sure are we,"
+    " and does moving it change that and nothing else?",
+    epilog="Example: latentlab demo",
+    pretty_exceptions_enable=False,
+)
+settings = typer.Typer(
+    no_args_is_help=True,
+    help="Show, check and describe settings.",
+    epilog="Example: latentlab config show configs/celeba.yaml",
+)
+
+COMMANDS: list[tuple[typer.Typer, Callable[..., Any], str]] = [
+    (app, demo, "latentlab demo"),
+    (app, run, "latentlab run configs/celeba.yaml --set objective.beta=4"),
+    (app, prepare, "latentlab prepare celeba --root ~/celeba --out data/celeba"),
+    (app, landmarks, "latentlab landmarks data/celeba"),
+    (app, train, "latentlab train runs/demo --resume"),
+    (app, encode, "latentlab encode runs/demo"),
+    (app, probe, "latentlab probe runs/demo"),
+    (app, metrics, "latentlab metrics runs/demo"),
+    (app, report, "latentlab report runs/demo"),
+    (app, which, "latentlab which Smiling runs/demo"),
+    (app, traverse, "latentlab traverse runs/demo --target Smiling"),
+    (app, status, "latentlab status runs/demo"),
+    (app, doctor, "latentlab doctor"),
+    (settings, config.show, "latentlab config show configs/celeba.yaml"),
+    (settings, config.validate, "latentlab config validate configs/celeba.yaml"),
+    (settings, config.schema, "latentlab config schema"),
+]
+for group, command, example in COMMANDS:
+    group.command(epilog=f"Example: {example}")(console.with_manner(command))
+app.add_typer(settings, name="config")
+
+
+@app.callback(invoke_without_command=True)
+def version(
+    version: bool = typer.Option(False, "--version", help="Print the version."),
+) -> None:
+    if version:
+        import latentlab
+
+        typer.echo(latentlab.__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run a command; what a user can mend ends in one line and an exit code, not in a traceback."""
+    try:
+        app()
+    except LatentlabError as error:
+        if console.manner.debug:
+            raise
+        typer.echo(f"latentlab: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("latentlab: interrupted", err=True)
+        sys.exit(CTRL_C)

@@ -1,0 +1,55 @@
+"""`latentlab landmarks`: face statistics measured on the original pictures."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines import console
+
+if TYPE_CHECKING:
+    from latentlab.artifacts import DataFolder
+
+
+def ensure_landmarks(data: "DataFolder", *, model: Path | None, workers: int) -> None:
+    """Measure every original picture of a data folder, unless that is done already."""
+    from latentlab.landmarks.detector import measure_source
+    from latentlab.landmarks.model_file import find_model
+
+    from latentlab import artifacts
+    from latentlab.data.prepared import reopen
+
+    if data.landmarks_path.is_file():
+        return
+    found = find_model(model)
+    source = reopen(data)
+    detected = 0
+    with (
+        console.progress("landmarks", len(source.samples)) as advance,
+        artifacts.table_writer(data.landmarks_path, {"data": data.digest}) as write,
+    ):
+        for frame in measure_source(source, model=found, workers=workers, progress=advance):
+            write(frame)
+            detected += int(frame["detected"].sum())
+    console.say(f"faces found in {detected:,} of {len(source.samples):,} images")
+
+
+def landmarks(
+    data: Annotated[Path, typer.Argument(help="A data folder.")],
+    model: Annotated[
+        Path | None, typer.Option(help="MediaPipe's face_landmarker.task, if not found by itself.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=0, help="Processes; 0 takes one a core.")] = 0,
+) -> None:
+    """Measure mouth, eyes, brows and head of every original picture."""
+    from latentlab.artifacts import DataFolder
+
+    folder = DataFolder.open(data)
+    ensure_landmarks(folder, model=model, workers=workers)
+    table = folder.landmarks()
+    assert table is not None  # just made
+    rate = float(table["detected"].mean())
+    console.result(
+        {"landmarks": str(folder.landmarks_path), "images": len(table), "detected": rate},
+        f"{folder.landmarks_path}: faces found in {rate:.1%} of {len(table):,} images",
+    )

@@ -1,0 +1,126 @@
+"""A stage reads artefacts, calls one library function, and writes artefacts. This keeps its record.
+
+`provenance.json` holds, per stage, what went in and what came out as digests, so that a stage whose
+inputs have not changed is skipped, and a result can be traced to what made it.
+"""
+
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import latentlab
+from latentlab import config as configs
+from latentlab import files
+from latentlab.artifacts import DataFolder, RunFolder
+from latentlab.config import Config
+from latentlab.errors import ConfigError
+
+PACKAGES = ("torch", "torchvision", "numpy", "pandas", "scikit-learn", "mediapipe", "pyarrow")
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A run folder with its config and its data folder: what every stage starts from."""
+
+    run: RunFolder
+    config: Config
+    data: DataFolder
+
+
+def open_workspace(path: Path) -> Workspace:
+    """The run in `path`, which must have a config and a prepared data folder."""
+    run = RunFolder.open(path)
+    config = configs.load_saved(run.config_path)
+    return Workspace(run, config, DataFolder.open(config.data.folder))
+
+
+def start_run(path: Path, config: Config) -> RunFolder:
+    """Make `path` a run folder with this config; an older config there is replaced."""
+    if path.exists() and (not path.is_dir() or (any(path.iterdir()) and not _is_run(path))):
+        raise ConfigError(f"{path} exists and is not a run folder. Choose another --run.")
+    configs.save(config, path / "config.yaml")
+    return RunFolder(path)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One entry of the record.
+
+    Attributes:
+        inputs: Settings and digests that the outputs depend on; JSON can hold it.
+        outputs: Files below the run folder that the stage writes.
+    """
+
+    run: RunFolder
+    name: str
+    inputs: dict[str, Any]
+    outputs: tuple[Path, ...]
+
+    @property
+    def current(self) -> bool:
+        """Whether the outputs stand and were made from just these inputs."""
+        entry = self.run.provenance().get("stages", {}).get(self.name)
+        if entry is None or entry["key"] != files.digest_of(self.inputs):
+            return False
+        return all(
+            path.is_file() and files.digest(path) == entry["outputs"].get(self._name_of(path))
+            for path in self.outputs
+        )
+
+    @contextmanager
+    def recorded(self) -> Iterator[None]:
+        """Time the block, then write down what it made."""
+        began, start = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
+        yield
+        record = self.run.provenance()
+        stages = record.get("stages", {})
+        stages[self.name] = {
+            "start": start,
+            "seconds": round(time.monotonic() - began, 2),
+            "key": files.digest_of(self.inputs),
+            "inputs": self.inputs,
+            "outputs": {self._name_of(path): files.digest(path) for path in self.outputs},
+        }
+        self.run.write_provenance({**record, **_circumstances(), "stages": stages})
+
+    def _name_of(self, path: Path) -> str:
+        return path.relative_to(self.run.path).as_posix()
+
+
+def _circumstances() -> dict[str, Any]:
+    versions = {"latentlab": latentlab.__version__, "python": platform.python_version()}
+    versions |= {name: metadata.version(name) for name in PACKAGES}
+    return {"versions": versions, "command": _command(), "git": _commit()}
+
+
+def _command() -> str:
+    """The command line without anything that names a user's folders."""
+    words = []
+    for word in sys.argv[1:]:
+        key, equals, value = word.rpartition("=")
+        shown = Path(value).name if Path(value).is_absolute() else value
+        words.append(f"{key}{equals}{shown}")
+    return " ".join([Path(sys.argv[0]).name, *words])
+
+
+def _commit() -> str | None:
+    """The commit of the source tree latentlab runs from; None where it is installed otherwise."""
+    root = Path(latentlab.__file__).parents[1]
+    if not (root / ".git").exists():
+        return None
+    done = subprocess.run(
+        ["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() or None
+
+
+def _is_run(path: Path) -> bool:
+    return (path / "config.yaml").is_file()

@@ -1,0 +1,30 @@
+"""`latentlab status`: how far a run has come."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines import console
+
+STAGES = ("train", "encode", "probe", "metrics", "report")
+
+
+def status(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
+    """Say which stages of a run are done, and what comes next."""
+    from latentlab.artifacts import RunFolder
+
+    folder = RunFolder.open(run)
+    stages = folder.provenance().get("stages", {})
+    done = {name: stages[name]["seconds"] for name in STAGES if name in stages}
+    missing = [name for name in STAGES if name not in stages]
+    epochs = len(folder.history()) if folder.history_path.is_file() else 0
+    lines = [f"{name:8} done in {seconds:,.1f} s" for name, seconds in done.items()]
+    lines += [f"{name:8} not done" for name in missing]
+    if missing and epochs:
+        lines.append(f"{epochs} epochs trained")
+    if missing:
+        lines.append(f"Next: latentlab {missing[0]} {run}")
+    else:
+        lines.append(f"Report: {folder.report_path}")
+    console.result({"done": done, "missing": missing, "epochs": epochs}, "\n".join(lines))

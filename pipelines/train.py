@@ -1,0 +1,254 @@
+"""`latentlab train`: a data folder to a model."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipelines import console
+
+if TYPE_CHECKING:
+    from pipelines.stages import Stage, Workspace
+
+
+def train_stage(work: "Workspace") -> "Stage":
+    from pipelines.stages import Stage
+
+    run, config = work.run, work.config
+    settings = config.plain()
+    return Stage(
+        run,
+        "train",
+        {
+            "data": work.data.digest,
+            **{key: settings[key] for key in ("seed", "model", "objective")},
+            # Where it is computed does not decide what is computed.
+            "train": {key: value for key, value in settings["train"].items() if key != "device"},
+        },
+        (
+            run.model_folder / "model.safetensors",
+            run.model_folder / "config.json",
+            run.history_path,
+        ),
+    )
+
+
+def ensure_trained(work: "Workspace", *, resume: bool = False, fresh: bool = False) -> None:
+    """Train the run's model unless that is done; interrupted training goes on where it stopped.
+
+    Args:
+        resume: Insist on going on: without a state to go on from, refuse to start.
+        fresh: Forget finished and half-finished training.
+    """
+    stage = train_stage(work)
+    if fresh or not stage.current:
+        with stage.recorded():
+            _train(work, resume=resume, fresh=fresh)
+
+
+def _train(work: "Workspace", *, resume: bool, fresh: bool) -> None:
+    import numpy as np
+    import pandas as pd
+
+    from latentlab import checkpoints, files
+    from latentlab.errors import StoppedError
+    from latentlab.models import build_model
+    from latentlab.objectives import OBJECTIVES
+    from latentlab.training import Progress, choose_device, fit
+    from pipelines.stopping import stop_requests
+
+    run, config, data = work.run, work.config, work.data
+    facts = data.description
+    description = {
+        "name": config.model.name,
+        "channels": facts["channels"],
+        "side": facts["side"],
+        "settings": config.plain()["model"] | {},
+    }
+    description["settings"].pop("name")
+    model = build_model(
+        config.model.name,
+        config.model.settings,
+        channels=facts["channels"],
+        side=facts["side"],
+        seed=config.seed,
+    )
+    images, samples = data.images(), data.samples()
+    split = samples["split"].to_numpy()
+    state = _state_to_resume(work, resume=resume, fresh=fresh)
+    grid = _Grid(work, images)
+    steps = -(-int((split == "train").sum()) // config.train.batch_size) * config.train.epochs
+
+    def on_epoch(state: dict[str, Any], best: bool) -> None:
+        checkpoints.save_state(
+            run.checkpoints_folder, state["step"], state | {"key": _key(work)}, best=best
+        )
+        if state["batch"] == 0:
+            run.write_history(pd.DataFrame(state["history"]))
+            grid.write(model, state["epoch"])
+
+    with (
+        stop_requests() as stop,
+        console.progress("train", steps, "steps") as advance,
+    ):
+        if state is not None:
+            advance(state["step"], f"resumed after epoch {state['epoch']}")
+
+        def on_step(progress: Progress) -> None:
+            loss = "" if progress.loss is None else f", loss {progress.loss:,.1f}"
+            note = f"epoch {progress.epoch}/{progress.epochs}{loss}"
+            advance(1, note if loss else None)
+
+        try:
+            history = fit(
+                model,
+                OBJECTIVES[config.objective.name](**config.objective.settings),
+                images,
+                train=np.flatnonzero(split == "train"),
+                valid=np.flatnonzero(split == "valid"),
+                epochs=config.train.epochs,
+                batch_size=config.train.batch_size,
+                learning_rate=config.train.learning_rate,
+                seed=config.seed,
+                device=choose_device(config.train.device),
+                state=state,
+                on_epoch=on_epoch,
+                on_step=on_step,
+                should_stop=lambda: stop.made,
+            )
+        except StoppedError as error:
+            error.exit_code = stop.exit_code
+            error.args = (f"{error}. Go on with `latentlab train {run.path} --resume`.",)
+            raise
+    model.load_state_dict(checkpoints.best_state(run.checkpoints_folder)["model"])
+    run.write_history(pd.DataFrame(history))
+    checkpoints.save_model(run.model_folder, model, description, _card(work, history))
+    last = history[-1]
+    console.say(
+        f"valid reconstruction {last['valid_reconstruction']:,.1f} nats, KL {last['valid_kl']:,.1f}"
+        f" nats, {last['active_units']} of {model.latents} dimensions active"
+        f" ({files.digest(run.model_folder / 'model.safetensors')[:12]})"
+    )
+
+
+def _key(work: "Workspace") -> str:
+    """What a resume state must agree on; more epochs are welcome."""
+    from latentlab import files
+
+    inputs = train_stage(work).inputs
+    settings = {key: value for key, value in inputs["train"].items() if key != "epochs"}
+    return files.digest_of({**inputs, "train": settings})
+
+
+def _state_to_resume(work: "Workspace", *, resume: bool, fresh: bool) -> dict[str, Any] | None:
+    from latentlab import checkpoints
+    from latentlab.errors import MissingArtifactError
+
+    folder = work.run.checkpoints_folder
+    state = None if fresh else checkpoints.load_state(folder)
+    if state is not None and state["key"] != _key(work):
+        if resume:
+            raise MissingArtifactError(
+                f"{folder} holds states of other settings, so training cannot go on from them."
+                " Take back the change, or start over without --resume."
+            )
+        state = None
+    if state is not None and state["epoch"] > work.config.train.epochs:
+        state = None  # fewer epochs than were trained: start over
+    if state is None:
+        if resume:
+            raise MissingArtifactError(
+                f"{folder} holds no state to resume from. Start without --resume."
+            )
+        checkpoints.clear_states(folder)
+    return state
+
+
+class _Grid:
+    """Reconstructions of one fixed batch of test images, as a picture after every epoch."""
+
+    COLUMNS = 10
+
+    def __init__(self, work: "Workspace", images: Any) -> None:
+        import numpy as np
+
+        split = work.data.samples()["split"].to_numpy()
+        self.run = work.run
+        self.pictures = images[np.flatnonzero(split == "valid")[: 2 * self.COLUMNS]]
+
+    def write(self, model: Any, epoch: int) -> None:
+        import torch
+
+        from latentlab import files, pictures
+        from latentlab.data.batches import to_pictures, to_tensor
+
+        device = next(model.parameters()).device
+        model.eval()
+        with torch.no_grad():
+            again = to_pictures(model(to_tensor(self.pictures, device)))
+        rows = []
+        for start in range(0, len(self.pictures), self.COLUMNS):
+            stop = start + self.COLUMNS
+            if stop <= len(self.pictures) or start == 0:
+                rows += [self.pictures[start:stop], again[start:stop]]
+        files.write_bytes(
+            self.run.grids_folder / f"epoch_{epoch:04d}.png", pictures.png(pictures.tile(rows))
+        )
+
+
+def _card(work: "Workspace", history: list[dict[str, float]]) -> str:
+    """The model card: what it is, what it was made from, how good, and what it is not for."""
+    config, facts, last = work.config, work.data.description, history[-1]
+    settings = "\n".join(f"- {key}: {value}" for key, value in config.model.settings.items())
+    objective = ", ".join(f"{key} {value}" for key, value in config.objective.settings.items())
+    return f"""# {config.name}
+
+A `{config.model.name}` trained by latentlab with the objective
+`{config.objective.name}` ({objective}) on {facts["splits"]["train"]:,} images
+of {facts["side"]}x{facts["side"]} pixels, source `{facts["source"]}`.
+
+{settings}
+
+After {int(last["epoch"])} epochs, on {facts["splits"]["valid"]:,} held-out images: reconstruction
+{last["valid_reconstruction"]:.1f} and KL {last["valid_kl"]:.1f} nats per image.
+
+The weights are those of the epoch with the lowest validation loss. Load them with
+`latentlab.checkpoints.load_model`. The model is a research instrument: what its latents say about a
+picture of a person is not a fact about that person, and the data's own licence goes on to apply.
+"""
+
+
+def train(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    config: Annotated[
+        Path | None, typer.Option(help="Make RUN a run folder with this config first.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="With --config: a setting, key.key=value.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the last checkpoint, or refuse.")
+    ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Train anew, even where training is done.")
+    ] = False,
+) -> None:
+    """Train the model of a run."""
+    from latentlab import config as configs
+    from latentlab import files
+    from pipelines.prepare import ensure_data
+    from pipelines.stages import open_workspace, start_run
+
+    if config is not None:
+        wanted = configs.load(config, tuple(set_ or []))
+        start_run(run, wanted)
+        ensure_data(wanted)
+    work = open_workspace(run)
+    with files.sole_writer(work.run.path):
+        ensure_trained(work, resume=resume, fresh=fresh)
+    last = work.run.history().iloc[-1]
+    console.result(
+        {"model": str(work.run.model_folder), "valid_loss": float(last["valid_loss"])},
+        f"{work.run.model_folder}: {int(last['epoch'])} epochs,"
+        f" valid loss {last['valid_loss']:,.1f} nats per image",
+    )
