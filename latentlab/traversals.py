@@ -1,9 +1,8 @@
 """Pictures along lines through latent space."""
 
 import numpy as np
-import torch
 
-from latentlab.data.batches import to_pictures
+from latentlab.decoding import decode
 from latentlab.models.vae import VAE
 from latentlab.pictures import Strip
 
@@ -34,16 +33,6 @@ def unit_direction(direction: np.ndarray) -> np.ndarray:
     if not np.isfinite(length) or length == 0:
         raise ValueError("a direction must have a finite length above 0")
     return np.asarray(direction / length)
-
-
-@torch.no_grad()
-def decode(model: VAE, z: np.ndarray, batch_size: int = 256) -> np.ndarray:
-    """Latents (n, latents) to mean pictures, uint8 (n, side, side, channels)."""
-    device = next(model.parameters()).device
-    codes = torch.from_numpy(np.asarray(z, dtype=np.float32))
-    return np.concatenate(
-        [to_pictures(model.decode(block.to(device))) for block in codes.split(batch_size)]
-    )
 
 
 def traverse(

@@ -52,12 +52,10 @@ def ensure_report(work: "Workspace", *, fresh: bool = False) -> None:
 def gather(work: "Workspace") -> "Contents":
     """Everything the page shows, read from the artefacts or decoded from the model."""
     import numpy as np
-    import torch
 
     from latentlab import checkpoints, traversals
     from latentlab.artifacts import latent_columns
-    from latentlab.data.batches import to_pictures, to_tensor
-    from latentlab.randomness import torch_generator
+    from latentlab.decoding import reconstruct, sample
     from reports.contents import Contents
 
     run, config, data = work.run, work.config, work.data
@@ -68,9 +66,6 @@ def gather(work: "Workspace") -> "Contents":
     targets = data.targets()
     shown = np.flatnonzero(latents["split"].to_numpy() == "test")[:EXAMPLES]
     originals = data.images()[shown]
-    with torch.no_grad():
-        reconstructions = to_pictures(model(to_tensor(originals)))
-        samples = to_pictures(model.sample(SAMPLES, torch_generator(config.seed, "samples")))
     anchor = codes[shown[0]]
 
     def strip(direction: "np.ndarray") -> "Strip":
@@ -101,8 +96,8 @@ def gather(work: "Workspace") -> "Contents":
         metrics=run.table("metrics", "metrics"),
         truth=_truth(targets),
         originals=originals,
-        reconstructions=reconstructions,
-        samples=samples,
+        reconstructions=reconstruct(model, originals),
+        samples=sample(model, SAMPLES, config.seed),
         strips={name: strip(axes[names.index(name)]) for name in active},
         direction_strips={
             str(target): strip(group.set_index("latent")["weight"].reindex(names).to_numpy())

@@ -8,6 +8,9 @@ import typer
 from pipelines import console
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from latentlab.models.vae import VAE
     from pipelines.stages import Stage, Workspace
 
 
@@ -55,17 +58,18 @@ def _train(work: "Workspace", *, resume: bool, fresh: bool) -> None:
     from latentlab.models import build_model
     from latentlab.objectives import OBJECTIVES
     from latentlab.training import Progress, choose_device, fit
+    from pipelines.model_card import model_card
     from pipelines.stopping import stop_requests
 
     run, config, data = work.run, work.config, work.data
     facts = data.description
+    plain = config.plain()["model"]
     description = {
-        "name": config.model.name,
+        "name": plain.pop("name"),
         "channels": facts["channels"],
         "side": facts["side"],
-        "settings": config.plain()["model"] | {},
+        "settings": plain,
     }
-    description["settings"].pop("name")
     model = build_model(
         config.model.name,
         config.model.settings,
@@ -122,7 +126,7 @@ def _train(work: "Workspace", *, resume: bool, fresh: bool) -> None:
             raise
     model.load_state_dict(checkpoints.best_state(run.checkpoints_folder)["model"])
     run.write_history(pd.DataFrame(history))
-    checkpoints.save_model(run.model_folder, model, description, _card(work, history))
+    checkpoints.save_model(run.model_folder, model, description, model_card(work, history))
     last = history[-1]
     console.say(
         f"valid reconstruction {last['valid_reconstruction']:,.1f} nats, KL {last['valid_kl']:,.1f}"
@@ -165,27 +169,22 @@ def _state_to_resume(work: "Workspace", *, resume: bool, fresh: bool) -> dict[st
 
 
 class _Grid:
-    """Reconstructions of one fixed batch of test images, as a picture after every epoch."""
+    """Reconstructions of one fixed batch of validation images, as a picture after every epoch."""
 
     COLUMNS = 10
 
-    def __init__(self, work: "Workspace", images: Any) -> None:
+    def __init__(self, work: "Workspace", images: "np.ndarray") -> None:
         import numpy as np
 
         split = work.data.samples()["split"].to_numpy()
         self.run = work.run
         self.pictures = images[np.flatnonzero(split == "valid")[: 2 * self.COLUMNS]]
 
-    def write(self, model: Any, epoch: int) -> None:
-        import torch
-
+    def write(self, model: "VAE", epoch: int) -> None:
         from latentlab import files, pictures
-        from latentlab.data.batches import to_pictures, to_tensor
+        from latentlab.decoding import reconstruct
 
-        device = next(model.parameters()).device
-        model.eval()
-        with torch.no_grad():
-            again = to_pictures(model(to_tensor(self.pictures, device)))
+        again = reconstruct(model, self.pictures)
         rows = []
         for start in range(0, len(self.pictures), self.COLUMNS):
             stop = start + self.COLUMNS
@@ -194,28 +193,6 @@ class _Grid:
         files.write_bytes(
             self.run.grids_folder / f"epoch_{epoch:04d}.png", pictures.png(pictures.tile(rows))
         )
-
-
-def _card(work: "Workspace", history: list[dict[str, float]]) -> str:
-    """The model card: what it is, what it was made from, how good, and what it is not for."""
-    config, facts, last = work.config, work.data.description, history[-1]
-    settings = "\n".join(f"- {key}: {value}" for key, value in config.model.settings.items())
-    objective = ", ".join(f"{key} {value}" for key, value in config.objective.settings.items())
-    return f"""# {config.name}
-
-A `{config.model.name}` trained by latentlab with the objective
-`{config.objective.name}` ({objective}) on {facts["splits"]["train"]:,} images
-of {facts["side"]}x{facts["side"]} pixels, source `{facts["source"]}`.
-
-{settings}
-
-After {int(last["epoch"])} epochs, on {facts["splits"]["valid"]:,} held-out images: reconstruction
-{last["valid_reconstruction"]:.1f} and KL {last["valid_kl"]:.1f} nats per image.
-
-The weights are those of the epoch with the lowest validation loss. Load them with
-`latentlab.checkpoints.load_model`. The model is a research instrument: what its latents say about a
-picture of a person is not a fact about that person, and the data's own licence goes on to apply.
-"""
 
 
 def train(

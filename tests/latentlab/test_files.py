@@ -1,6 +1,7 @@
 """A final name holds a whole file or what it held before."""
 
-import multiprocessing
+import subprocess
+import sys
 
 import pytest
 
@@ -64,21 +65,25 @@ def test_digests_ignore_the_order_of_keys():
     assert files.digest_of({"a": 1}) != files.digest_of({"a": 2})
 
 
-def hold(folder, held, release):
-    with files.sole_writer(folder):
-        held.set()
-        release.wait(30)
+HOLD = """
+import sys, pathlib
+from latentlab import files
+with files.sole_writer(pathlib.Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
 
 
 def test_a_second_writer_is_refused_and_the_next_one_let_in(tmp_path):
-    context = multiprocessing.get_context("spawn")
-    held, release = context.Event(), context.Event()
-    process = context.Process(target=hold, args=(tmp_path, held, release))
-    process.start()
-    assert held.wait(60)
-    with pytest.raises(DataError, match="another process"), files.sole_writer(tmp_path):
-        pass
-    release.set()
-    process.join()
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, tmp_path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as holder:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(DataError, match="another process"), files.sole_writer(tmp_path):
+            pass
+        holder.communicate("done\n", timeout=60)
     with files.sole_writer(tmp_path):
         assert (tmp_path / ".lock").exists()

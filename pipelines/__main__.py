@@ -1,0 +1,5 @@
+"""`python -m pipelines` is `latentlab`."""
+
+from pipelines.cli import main
+
+main()

@@ -1,0 +1,194 @@
+"""The whole way of the data, through the command line, on a few generated faces."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from latentlab.artifacts import TABLES, read_metadata
+from latentlab.files import TEMPORARY
+
+CLOCK = ["seconds", "images_per_second"]  # what two equal runs may differ in
+
+
+def run_folder(terminal, name="small"):
+    return terminal.folder / "runs" / name
+
+
+def test_a_run_leaves_every_artefact(finished):
+    run = run_folder(finished)
+    for name in (
+        "config.yaml",
+        "provenance.json",
+        "model/model.safetensors",
+        "model/config.json",
+        "model/README.md",
+        "checkpoints/best.pt",
+        "history.parquet",
+        "grids/epoch_0001.png",
+        "grids/epoch_0002.png",
+        "latents.parquet",
+        "claims.json",
+        "report.html",
+    ):
+        assert (run / name).stat().st_size > 0, name
+    for name, columns in TABLES.items():
+        table = pd.read_parquet(run / "tables" / f"{name}.parquet")
+        assert len(table) > 0
+        assert set(columns) <= set(table.columns)
+    assert [path for path in finished.folder.rglob(f"{TEMPORARY}*")] == []
+
+
+def test_rows_are_images_in_every_table(finished):
+    run, data = run_folder(finished), finished.folder / "data" / "small"
+    latents = pd.read_parquet(run / "latents.parquet")
+    samples = pd.read_parquet(data / "samples.parquet")
+    assert latents["image_id"].tolist() == samples["image_id"].tolist()
+    assert latents["split"].tolist() == samples["split"].tolist()
+    assert np.load(data / "images.npy", mmap_mode="r").shape == (260, 32, 32, 3)
+    about = read_metadata(run / "latents.parquet")
+    assert about["latents"] == 6
+    assert about["beta"] == 1.0
+
+
+def test_every_probed_number_has_an_interval_or_a_reason(finished):
+    probes = pd.read_parquet(run_folder(finished) / "tables" / "probes.parquet")
+    told = probes["reason"].notna() & (probes["reason"] != "")
+    measured = probes[~told]
+    assert len(measured) > 0
+    assert measured[["value", "low", "high", "baseline"]].notna().all().all()
+    assert ((measured["low"] <= measured["value"]) & (measured["value"] <= measured["high"])).all()
+    assert probes.loc[told, "value"].isna().all()
+
+
+def test_the_config_is_spelled_out_and_names_no_folder_of_the_user(finished):
+    run = run_folder(finished)
+    for name in ("config.yaml", "provenance.json", "report.html", "claims.json"):
+        assert str(finished.folder) not in (run / name).read_text(), name
+    shown = finished("config", "show", run / "config.yaml", "--json").json
+    assert shown["objective"] == {"name": "beta_vae", "beta": 1.0}
+    assert shown["model"]["widths"] == [8, 16]
+
+
+def test_a_second_call_skips_every_stage(finished):
+    run = run_folder(finished)
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*.parquet")}
+    done = finished(*finished.small("landmarks.enabled=false"))
+    assert done.code == 0, done.err
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*.parquet")} == before
+
+
+def test_a_changed_setting_redoes_what_depends_on_it_and_no_more(finished):
+    settings = ("landmarks.enabled=false", "probe.resamples=120")
+    words = finished.small(*settings, run="runs/changed")
+    assert finished(*finished.small("landmarks.enabled=false", run="runs/changed")).code == 0
+    run = run_folder(finished, "changed")
+    model = (run / "model" / "model.safetensors").stat().st_mtime_ns
+    probes = (run / "tables" / "probes.parquet").stat().st_mtime_ns
+    assert finished(*words).code == 0
+    assert (run / "model" / "model.safetensors").stat().st_mtime_ns == model
+    assert (run / "tables" / "probes.parquet").stat().st_mtime_ns > probes
+
+
+def test_the_same_config_gives_the_same_bytes(finished):
+    again = finished.small("landmarks.enabled=false", "data.folder=data/again", run="runs/again")
+    assert finished(*again).code == 0
+    first, second = run_folder(finished), run_folder(finished, "again")
+    for name in ("model/model.safetensors", "latents.parquet", "tables/probes.parquet"):
+        assert (first / name).read_bytes() == (second / name).read_bytes(), name
+    first_data, second_data = (finished.folder / "data" / name for name in ("small", "again"))
+    for name in ("images.npy", "samples.parquet"):
+        assert (first_data / name).read_bytes() == (second_data / name).read_bytes(), name
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)])
+def test_training_stopped_by_a_signal_goes_on_as_if_unbroken(finished, terminal, number, code):
+    words = terminal.small("landmarks.enabled=false", "train.epochs=60")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipelines", *words],
+        cwd=terminal.folder,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    checkpoints = run_folder(terminal) / "checkpoints"
+    deadline = time.monotonic() + 120
+    while not (checkpoints / "best.pt").exists():
+        assert time.monotonic() < deadline, "no checkpoint within two minutes"
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.02)
+    os.kill(process.pid, number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    assert "--resume" in err.splitlines()[-1]
+    assert "Traceback" not in err
+
+    run = run_folder(terminal)
+    assert terminal("train", run, "--resume").code == 0
+    unbroken = terminal(*terminal.small("landmarks.enabled=false", "train.epochs=60", run="runs/b"))
+    assert unbroken.code == 0, unbroken.err
+    weights = [path / "model" / "model.safetensors" for path in (run, run_folder(terminal, "b"))]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+    histories = [
+        pd.read_parquet(path / "history.parquet").drop(columns=CLOCK)
+        for path in (run, run_folder(terminal, "b"))
+    ]
+    pd.testing.assert_frame_equal(*histories)
+
+
+def test_which_answers_in_text_and_in_json(finished):
+    done = finished("which", "Smiling", "runs/small")
+    assert done.code == 0, done.err
+    assert done.out.startswith("Smiling (attribute")
+    assert "baseline" in done.out
+    answer = finished("which", "Smiling", "runs/small", "--json").json
+    assert answer["target"] == "Smiling"
+    assert {score["metric"] for score in answer["scores"]} >= {"auc", "balanced_accuracy"}
+
+
+def test_traversals_are_pictures_of_the_asked_size(finished):
+    for words, rows in (
+        (["--target", "Smiling"], 1),
+        (["--dimension", "2", "--prior", "3", "--unit", "latent"], 1),
+        (["--steps", "5", "--span", "2"], None),
+    ):
+        done = finished("traverse", "runs/small", *words, "--json")
+        assert done.code == 0, done.err
+        with Image.open(finished.folder / done.json["picture"]) as picture:
+            columns = len(done.json["offsets"])
+            assert picture.width == 56 + columns * 34 + 2
+            assert picture.height == len(done.json["rows"]) * 34 + 2
+        assert rows is None or len(done.json["rows"]) == rows
+
+
+def test_status_tells_what_is_done_and_what_is_next(finished, terminal):
+    assert finished("status", "runs/small", "--json").json["missing"] == []
+    fresh = run_folder(terminal, "fresh")
+    fresh.mkdir(parents=True)
+    (fresh / "config.yaml").write_text("name: fresh\n")
+    assert "Next: latentlab train" in terminal("status", "runs/fresh").out
+
+
+def test_the_stages_can_be_called_one_by_one(finished):
+    for stage in ("encode", "probe", "metrics", "report"):
+        done = finished(stage, "runs/small")
+        assert done.code == 0, done.err
+
+
+def test_doctor_tries_everything(finished):
+    done = finished("doctor", "--json")
+    assert done.code == 0, done.out
+    assert done.json["torchvision"]["works"]
+
+
+def test_claims_are_numbers_of_the_tables(finished):
+    run = run_folder(finished)
+    claims = json.loads((run / "claims.json").read_text())
+    assert claims
+    assert "NaN" not in json.dumps(claims)
