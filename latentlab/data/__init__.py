@@ -5,4 +5,13 @@ types when a config is read) and which gives, on demand, the sample table and th
 It must be picklable, so that worker processes can read pictures from it.
 """
 
+from collections.abc import Callable
+
+from latentlab.data.celeba import CelebA
+from latentlab.data.faces import Faces
 from latentlab.data.source import Source as Source
+
+SOURCES: dict[str, Callable[..., Source]] = {
+    "faces": Faces,
+    "celeba": CelebA,
+}

@@ -35,10 +35,11 @@ def row_blocks(rows: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
 def to_tensor(images: np.ndarray, device: torch.device | str = "cpu") -> Tensor:
     """uint8 (n, side, side, channels) -> float32 (n, channels, side, side) in [0, 1].
 
-    The bytes travel to the device before they grow fourfold. Channels stay innermost in memory
+    The bytes are copied out of the (read-only) map and travel to the device before they grow
+    fourfold. Channels stay innermost in memory
     (channels-last), which convolutions prefer and which costs no copy.
     """
-    pixels = torch.from_numpy(np.ascontiguousarray(images)).to(device, non_blocking=True)
+    pixels = torch.from_numpy(np.array(images)).to(device, non_blocking=True)
     return pixels.permute(0, 3, 1, 2).float().div_(255)
 
 

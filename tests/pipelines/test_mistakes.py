@@ -41,7 +41,7 @@ def refused(done, code, *parts):
 
 
 def nothing_half_written(folder, *names):
-    assert [path for path in folder.rglob(f"{TEMPORARY}*")] == []
+    assert list(folder.rglob(f"{TEMPORARY}*")) == []
     for name in names:
         assert not (folder / name).exists()
 

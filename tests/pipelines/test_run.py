@@ -43,7 +43,7 @@ def test_a_run_leaves_every_artefact(finished):
         table = pd.read_parquet(run / "tables" / f"{name}.parquet")
         assert len(table) > 0
         assert set(columns) <= set(table.columns)
-    assert [path for path in finished.folder.rglob(f"{TEMPORARY}*")] == []
+    assert list(finished.folder.rglob(f"{TEMPORARY}*")) == []
 
 
 def test_rows_are_images_in_every_table(finished):

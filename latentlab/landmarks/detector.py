@@ -1,0 +1,221 @@
+"""MediaPipe's face landmarker over many pictures, in worker processes."""
+
+import contextlib
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from importlib import metadata
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from latentlab import files
+from latentlab.data.source import Source
+from latentlab.errors import DataError
+from latentlab.landmarks.statistics import STATISTICS, Face
+
+SMALLEST = 256  # pixels; smaller pictures are enlarged to this, since the detector misses them
+CHUNK = 64  # pictures a worker measures at a time
+AHEAD = 2  # chunks in flight for each worker: enough to keep it busy, few enough for memory
+
+
+class FaceDetector:
+    """MediaPipe's face landmarker for single pictures; use it in a `with` block.
+
+    Args:
+        model: face_landmarker.task.
+    """
+
+    def __init__(self, model: Path):
+        self.model = model
+        self._landmarker: Any = None
+
+    def __enter__(self) -> "FaceDetector":
+        with _silence():
+            import mediapipe as mp
+
+            vision = mp.tasks.vision
+            options = vision.FaceLandmarkerOptions(
+                base_options=mp.tasks.BaseOptions(model_asset_path=str(self.model)),
+                running_mode=vision.RunningMode.IMAGE,
+                num_faces=1,
+                output_face_blendshapes=True,
+                output_facial_transformation_matrixes=True,
+            )
+            self._landmarker = vision.FaceLandmarker.create_from_options(options)
+            # The first picture makes the library build its graph, and talk about it.
+            self.detect(np.zeros((SMALLEST, SMALLEST, 3), dtype=np.uint8))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._landmarker.close()
+
+    def detect(self, picture: np.ndarray) -> Face | None:
+        """The face in a picture, uint8 (height, width, 1 or 3); None where none is found.
+
+        A picture whose shorter side is under 256 pixels is enlarged to that, bicubically; the
+        points come back in pixels of the picture as it was given.
+        """
+        import mediapipe as mp
+
+        height, width = picture.shape[:2]
+        enlarged = np.ascontiguousarray(_enlarged(picture))
+        found = self._landmarker.detect(
+            mp.Image(image_format=mp.ImageFormat.SRGB, data=enlarged)
+        )
+        if not found.face_landmarks:
+            return None
+        points = np.array([(point.x, point.y, point.z) for point in found.face_landmarks[0]])
+        return Face(
+            points=points * [width, height, width],  # z has the scale of x
+            blendshapes={shape.category_name: shape.score for shape in found.face_blendshapes[0]},
+            transform=np.asarray(found.facial_transformation_matrixes[0]),
+        )
+
+
+def measure(
+    pictures: Iterable[np.ndarray], ids: Sequence[str], detector: FaceDetector
+) -> pd.DataFrame:
+    """Every statistic of every picture.
+
+    Args:
+        pictures: uint8 (height, width, 1 or 3) each.
+        ids: Their names, in the same order.
+
+    Returns:
+        One row a picture: `image_id`, `detected`, one float column a statistic, null where no
+        face was found.
+    """
+    rows = []
+    for image_id, picture in zip(ids, pictures, strict=True):
+        face = detector.detect(picture)
+        values: dict[str, float | None] = dict.fromkeys(STATISTICS)
+        if face is not None:
+            values |= {name: _finite(statistic(face)) for name, statistic in STATISTICS.items()}
+        rows.append({"image_id": image_id, "detected": face is not None, **values})
+    table = pd.DataFrame(rows, columns=["image_id", "detected", *STATISTICS])
+    return table.astype(dict.fromkeys(STATISTICS, "float64"))
+
+
+def measure_source(
+    source: Source,
+    *,
+    model: Path,
+    workers: int = 0,
+    progress: Callable[[int], None] = lambda pictures: None,
+) -> Iterator[pd.DataFrame]:
+    """Measure every original picture of a source, in order, a chunk at a time.
+
+    Args:
+        source: Picklable, as every source is.
+        workers: Processes; 0 takes one a core, 1 stays in this process.
+        progress: Called with the number of pictures just measured.
+
+    Yields:
+        Frames as `measure` gives them, with the detector's version in the column `detector`.
+
+    Raises:
+        DataError: a picture cannot be read, or the native library crashed; the range is named.
+    """
+    ids = source.samples["image_id"].tolist()
+    chunks = [range(start, min(start + CHUNK, len(ids))) for start in range(0, len(ids), CHUNK)]
+    workers = min(workers or os.cpu_count() or 1, len(chunks))
+    version = f"mediapipe {metadata.version('mediapipe')} {files.digest(model)[:12]}"
+    for frame in _measured(source, chunks, model, workers):
+        progress(len(frame))
+        yield frame.assign(detector=version)
+
+
+def _measured(
+    source: Source, chunks: list[range], model: Path, workers: int
+) -> Iterator[pd.DataFrame]:
+    if workers == 1:
+        with FaceDetector(model) as detector:
+            for chunk in chunks:
+                yield _measure_chunk(source, chunk, detector)
+        return
+    # Fresh interpreters: a forked copy of torch's or MediaPipe's threads can hang.
+    pool = ProcessPoolExecutor(
+        workers,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_start_worker,
+        initargs=(source, model),
+    )
+    waiting: deque[tuple[range, Future[pd.DataFrame]]] = deque()
+    remaining = iter(chunks)
+    try:
+        for chunk in chunks:
+            while len(waiting) < AHEAD * workers and (ahead := next(remaining, None)) is not None:
+                waiting.append((ahead, pool.submit(_measure_in_worker, ahead)))
+            chunk, future = waiting.popleft()
+            try:
+                yield future.result()
+            except BrokenProcessPool:
+                raise DataError(
+                    f"a face landmark process died near images {chunk.start} to {chunk.stop - 1}."
+                    " Try again with --workers 1 to see which picture it is."
+                ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_worker: tuple[Source, FaceDetector] | None = None  # of this worker process
+
+
+def _start_worker(source: Source, model: Path) -> None:
+    global _worker
+    _worker = (source, FaceDetector(model).__enter__())
+
+
+def _measure_in_worker(chunk: range) -> pd.DataFrame:
+    assert _worker is not None
+    source, detector = _worker
+    return _measure_chunk(source, chunk, detector)
+
+
+def _measure_chunk(source: Source, chunk: range, detector: FaceDetector) -> pd.DataFrame:
+    ids = source.samples["image_id"].iloc[chunk.start : chunk.stop].tolist()
+    return measure((source.original(index) for index in chunk), ids, detector)
+
+
+def _enlarged(picture: np.ndarray) -> np.ndarray:
+    if picture.shape[-1] == 1:
+        picture = np.repeat(picture, 3, axis=-1)
+    height, width = picture.shape[:2]
+    if min(height, width) >= SMALLEST:
+        return picture
+    scale = SMALLEST / min(height, width)
+    size = (round(width * scale), round(height * scale))
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
+
+
+def _finite(value: float) -> float | None:
+    """A degenerate mesh (two points in one place) gives no number, rather than a wrong one."""
+    return value if np.isfinite(value) else None
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Keep the native libraries' notes off the terminal; their errors arrive as exceptions."""
+    os.environ.setdefault("GLOG_minloglevel", "3")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    saved = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)

@@ -1,0 +1,84 @@
+"""Settings are closed, spelled out, and checked when they are read."""
+
+from pathlib import Path
+
+import pytest
+
+from latentlab import config as configs
+from latentlab.config import Config
+from latentlab.errors import ConfigError
+
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+def test_every_config_in_the_house_is_valid(path):
+    assert configs.load(path).name == path.stem
+
+
+def test_the_demo_command_and_its_config_are_the_same_settings():
+    (demo,) = [path for path in CONFIGS if path.stem == "demo"]
+    assert configs.load(demo) == configs.build({"name": "demo"})
+
+
+def test_saving_and_loading_gives_the_same_settings_from_any_folder(tmp_path, monkeypatch):
+    config = configs.build(
+        {
+            "source": {"name": "celeba", "root": str(tmp_path / "celeba")},
+            "objective": {"beta": 4},
+            "data": {"folder": str(tmp_path / "data")},
+        }
+    )
+    run = tmp_path / "runs" / "a"
+    run.mkdir(parents=True)
+    configs.save(config, run / "config.yaml")
+    text = (run / "config.yaml").read_text()
+    assert str(tmp_path) not in text
+    assert "learning_rate" in text  # defaults are spelled out
+    again = configs.load_saved(run / "config.yaml")
+    assert again.data.folder.resolve() == config.data.folder
+    assert again.source.settings["root"].resolve() == tmp_path / "celeba"
+    assert again.objective == config.objective
+
+
+def test_another_component_by_override_does_not_keep_the_old_settings():
+    content = {"source": {"name": "celeba", "root": "somewhere", "crop": 100}}
+    config = configs.build(content, ("source.name=faces",))
+    assert config.source.name == "faces"
+    assert "crop" not in config.source.settings
+
+
+def test_overrides_are_yaml_values():
+    config = configs.build({}, ("objective.beta=4", "model.widths=[8, 16]", "name=a b"))
+    assert config.objective.settings["beta"] == 4.0
+    assert tuple(config.model.settings["widths"]) == (8, 16)
+    assert config.name == "a b"
+
+
+def test_settings_cannot_be_changed():
+    with pytest.raises(ValueError, match="frozen"):
+        Config().seed = 1
+
+
+def test_the_schema_tells_every_component_with_its_settings():
+    schema = Config.model_json_schema()
+    definitions = str(schema)
+    for key in ("beta", "latents", "root", "learning_rate"):
+        assert key in definitions
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        ({"train": {"epochs": 0}}, r"train\.epochs.*0"),
+        ({"train": {"epochs": "many"}}, r"train\.epochs.*many"),
+        ({"model": {"latents": -3}}, r"model\.latents"),
+        ({"model": "vae"}, r"model.*mapping"),
+        ({"source": {"name": "celeba"}}, r"source\.root"),
+        ({"objective": {"name": None}}, "unknown name"),
+        ({1: 2}, "1"),
+    ],
+)
+def test_a_wrong_value_is_named(content, match):
+    with pytest.raises(ConfigError, match=match):
+        configs.build(content)

@@ -1,0 +1,94 @@
+"""The worked examples of CONTRIBUTING.md are true of the code: they are taken from it and run."""
+
+import re
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from latentlab import config as configs
+from latentlab import data, objectives
+from latentlab.data.prepared import prepare, reopen
+from latentlab.models import build_model
+from latentlab.randomness import torch_generator
+
+PAGE = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text()
+
+# What the top of a module beside the example would import.
+IMPORTS = """
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, ClassVar
+import numpy as np
+import pandas as pd
+import torch
+from annotated_types import Ge
+from PIL import Image
+from torch import Tensor
+from latentlab.metrics import MetricResult
+from latentlab.models.vae import VAE
+from latentlab.objectives import Terms
+"""
+
+
+def example(title):
+    """The names that the code block under `**A new TITLE**` defines, and the whole passage."""
+    passage = PAGE.split(f"**A new {title}**", 1)[1].split("\n**A new", 1)[0]
+    block = re.search(r"```python\n(.*?)```", passage, re.DOTALL)
+    names = {}
+    exec(IMPORTS + textwrap.dedent("   " + block.group(1).lstrip()), names)
+    return names, passage
+
+
+def test_the_objective(monkeypatch):
+    names, passage = example("objective")
+    assert '`"capacity": Capacity,` in `OBJECTIVES`' in passage
+    monkeypatch.setitem(objectives.OBJECTIVES, "capacity", names["Capacity"])
+    config = configs.build({"objective": {"name": "capacity", "capacity": 20}})
+    assert config.objective.settings == {"beta": 100.0, "capacity": 20.0}
+    with pytest.raises(configs.ConfigError, match=r"objective\.capacity"):
+        configs.build({"objective": {"name": "capacity", "capacty": 20}})
+    model = build_model("vae", {"latents": 4, "widths": (8,)}, channels=3, side=32, seed=0)
+    objective = objectives.OBJECTIVES["capacity"](**config.objective.settings)
+    terms = objective(model, torch.rand(3, 3, 32, 32), torch_generator(0, "noise"), 0)
+    kl = terms.kl.sum(dim=1).mean()
+    expected = terms.reconstruction.mean() + 100 * (kl - 20).abs()
+    torch.testing.assert_close(terms.loss.detach(), expected)
+
+
+def test_the_source(monkeypatch, tmp_path):
+    names, passage = example("source")
+    assert '`"plain_folder": PlainFolder,` in `SOURCES`' in passage
+    monkeypatch.setitem(data.SOURCES, "plain_folder", names["PlainFolder"])
+    rng = np.random.default_rng(0)
+    for number in range(20):
+        picture = rng.integers(0, 255, (40, 50, 3), dtype=np.uint8)
+        Image.fromarray(picture).save(tmp_path / f"{number:02d}.jpg")
+    config = configs.build({"source": {"name": "plain_folder", "root": str(tmp_path)}})
+    source = data.SOURCES["plain_folder"](**config.source.settings)
+    folder = prepare(source, "plain_folder", tmp_path / "data", side=32)
+    assert folder.images().shape == (20, 32, 32, 3)
+    assert np.array_equal(reopen(folder).original(3), source.original(3))
+
+
+def test_every_entry_of_a_dict_has_its_line_of_docs():
+    from latentlab.landmarks.statistics import STATISTICS
+    from latentlab.metrics import METRICS
+    from latentlab.models import MODELS
+    from latentlab.probes import PROBES
+
+    docs = Path(__file__).parents[1] / "docs"
+    for page, entries in {
+        "data.md": data.SOURCES,
+        "objectives.md": objectives.OBJECTIVES,
+        "models.md": MODELS,
+        "metrics.md": METRICS,
+        "probes.md": PROBES,
+        "landmarks.md": STATISTICS,
+    }.items():
+        text = (docs / page).read_text()
+        assert [name for name in entries if f"`{name}`" not in text] == [], page
