@@ -46,5 +46,5 @@ def crop_and_resize(picture: Image.Image, crop: int, side: int, name: str) -> np
             " Lower source.crop, or leave it out."
         )
     left, top = (picture.width - crop) // 2, (picture.height - crop) // 2
-    box = (left, top, left + crop, top + crop)
-    return np.asarray(picture.resize((side, side), Image.Resampling.BILINEAR, box=box))
+    square = picture.crop((left, top, left + crop, top + crop))
+    return np.asarray(square.resize((side, side), Image.Resampling.BILINEAR))

@@ -1,0 +1,26 @@
+"""Real data for tests: beside the repository where it is at hand, and required in CI."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """The folder of real data sets; a test that asks for it is skipped where there is none."""
+    if not SHARED.is_dir():
+        if os.environ.get("CI") == "true":
+            pytest.fail("CI must have ../shared/data beside the repository")
+        pytest.skip("../shared/data is not beside the repository")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def face_model():
+    """MediaPipe's face_landmarker.task, as `latentlab` itself finds it."""
+    from latentlab.landmarks.model_file import find_model
+
+    return find_model()
