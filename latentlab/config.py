@@ -104,7 +104,7 @@ class DataConfig(Section):
 
 class TrainConfig(Section):
     epochs: Annotated[int, Ge(1)] = 12
-    batch_size: Annotated[int, Ge(1)] = 64
+    batch_size: Annotated[int, Ge(1)] = 32
     learning_rate: Annotated[float, Gt(0)] = 1e-3
     """Of Adam."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"

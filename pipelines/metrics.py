@@ -46,9 +46,12 @@ def metrics(
     with files.sole_writer(work.run.path):
         ensure_metrics(work, fresh=True)
     table = work.run.table("metrics", "metrics")
+    scores = dict(zip(table["metric"], table["value"].astype(object), strict=True))
+    reasons = dict(zip(table["metric"], table["reason"], strict=True))
     console.result(
-        {row.metric: None if row.reason else row.value for row in table.itertuples()},
+        {name: None if value != value else value for name, value in scores.items()},
         "\n".join(
-            f"{row.metric}: {row.reason or format(row.value, '.4f')}" for row in table.itertuples()
+            f"{name}: {reasons[name] if value != value else format(value, '.4f')}"
+            for name, value in scores.items()
         ),
     )

@@ -27,7 +27,7 @@ def which(
     head = scores.iloc[0]
     lines = [f"{target} ({head['role']}, {int(head['n']):,} test images)"]
     for row in scores.itertuples():
-        if row.reason:
+        if _missing(row.value):
             lines.append(f"  {row.metric}: cannot be measured: {row.reason}")
         else:
             lines.append(

@@ -29,7 +29,7 @@ TONGUE = (0.66, 0.28, 0.28)
 TEETH = (0.97, 0.96, 0.93)
 LIP_RED = (0.76, 0.09, 0.17)
 
-EYE_X, EYE_Y, EYE_WIDTH = 0.33, -0.13, 0.21
+EYE_X, EYE_Y, EYE_WIDTH = 0.33, -0.13, 0.20
 MOUTH_Y = 0.50
 
 
@@ -211,11 +211,11 @@ def _mouth(
     smile, x, y = f["smile"], part.x, part.y
     glad = np.maximum(smile, 0)
     half = 0.32 + 0.05 * smile  # half the width of the mouth
-    lift = 0.07 * smile + 0.085 * glad  # how far the corners rise above the middle
+    lift = 0.05 * smile + 0.105 * glad  # how far the corners rise above the middle
     across = np.clip(x / half, -1, 1)
     arch = 1 - across**2
     middle = MOUTH_Y + 0.35 * lift - lift * across**2
-    gap = 0.22 * f["mouth_opening"] * arch
+    gap = 0.24 * f["mouth_opening"] * arch
     upper, lower = middle - 0.35 * gap, middle + gap
     full = np.sqrt(np.maximum(arch, 0))
     top = upper - (0.080 - 0.016 * glad) * full

@@ -94,7 +94,7 @@ def test_resampled_correlations_are_those_of_copied_rows():
 
 
 @pytest.mark.parametrize("name", PROBES)
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(3))
 def test_one_step_bootstrap_agrees_with_refits(name, seed):
     """Same counts, once by one Newton step and once by fitting the copied rows."""
     latents = synthetic_latents(images=1000, seed=seed)
