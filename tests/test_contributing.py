@@ -5,12 +5,14 @@ import textwrap
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
 
 from latentlab import config as configs
-from latentlab import data, objectives
+from latentlab import data, metrics, objectives
+from latentlab.artifacts import Targets
 from latentlab.data.prepared import prepare, reopen
 from latentlab.models import build_model
 from latentlab.randomness import torch_generator
@@ -22,14 +24,14 @@ IMPORTS = """
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 import numpy as np
 import pandas as pd
 import torch
 from annotated_types import Ge
 from PIL import Image
 from torch import Tensor
-from latentlab.metrics import MetricResult
+from latentlab.alignment import check_factors
 from latentlab.models.vae import VAE
 from latentlab.objectives import Terms
 """
@@ -42,6 +44,18 @@ def example(title):
     names = {}
     exec(IMPORTS + textwrap.dedent("   " + block.group(1).lstrip()), names)
     return names, passage
+
+
+def test_the_metric(monkeypatch):
+    names, passage = example("metric")
+    assert '`"active_share": active_share,` in `METRICS`' in passage
+    monkeypatch.setitem(metrics.METRICS, "active_share", names["active_share"])
+    rng = np.random.default_rng(0)
+    latents = pd.DataFrame({"image_id": [f"i{n}" for n in range(60)], "split": "train"})
+    latents["mu_000"], latents["mu_001"] = rng.normal(size=60), 0.0
+    values = pd.DataFrame({"yaw": rng.normal(size=60)}, index=latents["image_id"])
+    table = metrics.evaluate(latents, Targets(values, {"yaw": "factor"}), seed=0)
+    assert table.set_index("metric")["value"]["active_share"] == 0.5
 
 
 def test_the_objective(monkeypatch):
