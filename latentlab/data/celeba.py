@@ -1,10 +1,10 @@
 """CelebA in its published layout: aligned pictures, 40 attributes, partition, identities."""
 
 import os
+import threading
 import zipfile
-from collections.abc import Iterator
+import zlib
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,8 @@ from latentlab.errors import DataError
 PICTURES = "img_align_celeba"
 FOLDERS = ("", "Anno", "Eval", "Img")  # where the published archive keeps its parts
 THREADS = os.cpu_count() or 1
+# The last two are a packing method that Python lacks, and a zip with a password.
+UNREADABLE = (OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class CelebA:
         if self.limit is not None and self.limit < len(ids):
             ids = ids[np.linspace(0, len(ids) - 1, self.limit).round().astype(int)]
         table = pd.DataFrame({"split": split.reindex(ids)}, index=ids)
-        identity = self._text("identity_CelebA.txt", optional=True)
+        identity = self._find("identity_CelebA.txt")
         if identity is not None:
             table["identity"] = read_identity(identity).reindex(ids).astype("Int64")
         return table.join(attributes).rename_axis("image_id").reset_index()
@@ -85,14 +87,13 @@ class CelebA:
         def picture(name: str, content: bytes) -> np.ndarray:
             return crop_and_resize(decode(content, name), self.crop, side, name)
 
-        # Reading a zip is not safe in threads; decoding is, and takes nearly all the time.
-        with self._reader() as read, ThreadPoolExecutor(THREADS) as pool:
-            return np.stack(list(pool.map(picture, ids, map(read, ids))))
+        # Files are read in this thread and decoded in many, which takes nearly all the time.
+        with ThreadPoolExecutor(THREADS) as pool:
+            return np.stack(list(pool.map(picture, ids, map(self._read, ids))))
 
     def original(self, index: int) -> np.ndarray:
         name = self.samples["image_id"].iloc[index]
-        with self._reader() as read:
-            return np.asarray(decode(read(name), name))
+        return np.asarray(decode(self._read(name), name))
 
     @cached_property
     def _places(self) -> dict[str, tuple[Path, str | None]]:
@@ -112,14 +113,14 @@ class CelebA:
                         if member.lower().endswith(".jpg"):
                             places[Path(member).name] = (archive, member)
             except (zipfile.BadZipFile, OSError) as error:
-                raise DataError(f"{archive} is not a whole zip: {error}. Fetch it again.") from error
+                raise DataError(
+                    f"{archive} is not a whole zip: {error}. Fetch it again."
+                ) from error
         for folder in (self.root / PICTURES, self.root / "Img" / PICTURES):
             if folder.is_dir():
                 with os.scandir(folder) as entries:
                     names = [entry.name for entry in entries]
-                places |= {
-                    name: (folder, None) for name in names if name.lower().endswith(".jpg")
-                }
+                places |= {name: (folder, None) for name in names if name.lower().endswith(".jpg")}
         if not places:
             raise DataError(
                 f"{self.root} has no {PICTURES} folder or zip with pictures in it. Give the folder"
@@ -127,8 +128,8 @@ class CelebA:
             )
         return places
 
-    def _text(self, name: str, *, optional: bool = False) -> Path | None:
-        """The published text file of this name, plain or compressed."""
+    def _find(self, name: str) -> Path | None:
+        """The published text file of this name, plain or compressed, if it is there."""
         _ = self._places  # a wrong root is the first thing to hear about
         base = self.labels or self.root
         for folder in FOLDERS:
@@ -136,39 +137,48 @@ class CelebA:
                 path = base / folder / f"{name}{suffix}"
                 if path.is_file():
                     return path
-        if optional:
-            return None
-        raise DataError(
-            f"{base} has no {name}. Put it there, or name its folder with source.labels."
-        )
+        return None
 
-    @contextmanager
-    def _reader(self) -> Iterator["_Reader"]:
-        reader = _Reader(self._places)
-        try:
-            yield reader
-        finally:
-            reader.close()
+    def _text(self, name: str) -> Path:
+        path = self._find(name)
+        if path is None:
+            raise DataError(
+                f"{self.labels or self.root} has no {name}. Put it there, or name its folder with"
+                " source.labels."
+            )
+        return path
+
+    @cached_property
+    def _read(self) -> "_Reader":
+        return _Reader(self._places)
 
 
 class _Reader:
-    """Reads picture files by name; zips stay open until `close`."""
+    """Reads picture files by name.
+
+    Zips stay open, since opening the published one of 202,599 members takes a second. Each process
+    opens its own: a fork shares the position in the file, and a pickle carries no open file.
+    """
 
     def __init__(self, places: dict[str, tuple[Path, str | None]]):
         self.places = places
-        self.archives: dict[Path, zipfile.ZipFile] = {}
+        self.archives: dict[tuple[int, Path], zipfile.ZipFile] = {}
+        self.lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[type["_Reader"], tuple[dict[str, tuple[Path, str | None]]]]:
+        return _Reader, (self.places,)
 
     def __call__(self, name: str) -> bytes:
         place, member = self.places[name]
         try:
             if member is None:
                 return (place / name).read_bytes()
-            if place not in self.archives:
-                self.archives[place] = zipfile.ZipFile(place)
-            return self.archives[place].read(member)
-        except (OSError, zipfile.BadZipFile) as error:
-            raise DataError(f"{name} cannot be read from {place}: {error}.") from error
-
-    def close(self) -> None:
-        for archive in self.archives.values():
-            archive.close()
+            with self.lock:
+                key = (os.getpid(), place)
+                if key not in self.archives:
+                    self.archives[key] = zipfile.ZipFile(place)
+                return self.archives[key].read(member)
+        except UNREADABLE as error:
+            raise DataError(
+                f"{name} cannot be read from {place}: {error}. Fetch it again."
+            ) from error

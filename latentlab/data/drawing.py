@@ -1,291 +1,438 @@
-"""How a face is drawn: flat shapes with soft edges, many faces at a time.
+"""Draws faces from analytic shapes: ellipses, bands between curves, and soft shades.
 
-The plane of the picture is (u, v) in [-1, 1], v downwards. A tilt of the head turns (u, v); a turn
-of the head slides the features around a cylinder, which gives each pixel the place (x, y) on the
-face that it shows. Every shape is a signed distance, and its edge is one pixel wide at any side.
+Every shape gives, per pixel, the share of the pixel it covers, worked out from the pixel's size. A
+picture at 64 pixels is therefore what the picture at 256 would be when shrunk, at a sixteenth of
+the work. All faces of a batch are drawn at once; a part touches only the window it can reach.
+
+Three planes are in use, all with y downwards:
+
+- screen: the square picture, -1 to 1 both ways;
+- head (`across`, `y`): the screen turned by the roll; outlines of face, hair and neck live here;
+- feature (`x`, `y`): the head's front, wrapped on a cylinder and turned by the yaw, so that
+  eyes, nose and mouth move sideways and are foreshortened together.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 
-Array = np.ndarray
+YAW = 14.0  # degrees either way: the largest turn that the windows of the parts allow for
+ROLL = 6.0
 
-YAW = np.deg2rad(16.0)
-ROLL = np.deg2rad(6.0)
-RADIUS = 0.78  # of the cylinder that the features lie on, a little more than half the head
-
-SKIN = ((0.50, 0.34, 0.26), (0.71, 0.52, 0.42), (0.90, 0.74, 0.66))  # dark, middle, pale
-HAIR = ((0.07, 0.06, 0.07), (0.33, 0.20, 0.12), (0.80, 0.65, 0.36))  # black, brown, blond
-BACKDROP = ((0.16, 0.19, 0.23), (0.25, 0.28, 0.33))
-SHIRT = (0.20, 0.27, 0.36)
-FRAME = (0.05, 0.05, 0.07)
-SCLERA = (0.96, 0.95, 0.93)
-IRIS = (0.20, 0.13, 0.08)
-PUPIL = (0.03, 0.02, 0.02)
-MOUTH = (0.22, 0.05, 0.06)
-TONGUE = (0.66, 0.28, 0.28)
-TEETH = (0.97, 0.96, 0.93)
-LIP_RED = (0.76, 0.09, 0.17)
-
-EYE_X, EYE_Y, EYE_WIDTH = 0.33, -0.13, 0.20
+DEPTH = 0.66  # radius of the cylinder that carries the features, in half frames
+EYE_X, EYE_Y, EYE_WIDTH = 0.285, -0.10, 0.215  # centre and half width of an eye
+BROW_X, BROW_Y, BROW_WIDTH = 0.29, -0.36, 0.235
 MOUTH_Y = 0.50
+CROWN_Y, CROWN = -0.20, 0.76  # height at which the hair is widest; from there to its top
+
+Array = np.ndarray
+Colour = Array | tuple[float, float, float]
+Scale = tuple[tuple[float, ...], tuple[tuple[float, float, float], ...]]  # places and colours
+
+BLACK = (0.06, 0.05, 0.06)
+HAIR: Scale = (0.0, 0.5, 1.0), ((0.06, 0.05, 0.06), (0.40, 0.23, 0.12), (0.90, 0.73, 0.42))
+SKIN: Scale = (0.0, 0.5, 1.0), ((0.58, 0.39, 0.29), (0.82, 0.61, 0.49), (0.98, 0.85, 0.77))
+BACKGROUND: Scale = (0.0, 1.0), ((0.13, 0.16, 0.19), (0.28, 0.32, 0.37))
+CLOTHES = (0.13, 0.22, 0.30)
 
 
 def draw(factors: Mapping[str, Array], side: int) -> Array:
-    """Faces from their factors.
+    """Pictures of faces with these factors.
 
     Args:
-        factors: Columns as in `faces.FACTORS`, each float32 (n,).
+        factors: One array (n,) for each of the factors of `latentlab.data.faces`, in their units.
         side: Height and width, pixels.
 
     Returns:
-        uint8, (n, side, side, 3).
+        uint8 RGB, (n, side, side, 3).
     """
-    f = {name: values[:, None, None] for name, values in factors.items()}
-    scene = _Scene.of(f, side)
-    skin = _blend(SKIN, factors["skin_tone"])
-    hair = _blend(HAIR, factors["hair_color"])
-    _backdrop(scene, factors, hair)
-    _head(scene, f, skin, hair)
-    _nose(scene, f, skin)
-    _eyes(scene, f, factors, skin)
-    _mouth(scene, f, factors, skin)
-    _fringe(scene, f, hair)
-    _brows(scene, f, hair)
-    _glasses(scene, f, factors)
-    levels = np.clip(scene.canvas * 255 + 0.5, 0, 255).astype(np.uint8)
-    return np.ascontiguousarray(levels.transpose(0, 2, 3, 1))
+    f = {name: np.asarray(v, np.float32).reshape(-1, 1, 1) for name, v in factors.items()}
+    sheet = _blank(f, side)
+    hair = _mixed(HAIR, f["hair_color"])
+    skin = _mixed(SKIN, f["skin_tone"])
+    _ears(sheet, f, skin)
+    hair_cover = _back_hair(sheet, f, hair)
+    _neck(sheet, skin)
+    face_cover = _face(sheet, f, skin)
+    _cheeks(sheet, f, skin, face_cover)
+    _nose(sheet, f, skin)
+    _eyes(sheet, f, skin)
+    _mouth(sheet, f, skin)
+    _front_hair(sheet, f, hair, hair_cover)
+    _brows(sheet, f, hair)
+    _glasses(sheet, f, face_cover)
+    _light(sheet, f)
+    rgb = sheet.rgb
+    rgb *= 255.0
+    rgb += 0.5
+    np.clip(rgb, 0.0, 255.0, out=rgb)
+    return np.ascontiguousarray(rgb.transpose(1, 2, 3, 0).astype(np.uint8))
 
 
-@dataclass
-class _Scene:
-    """What is painted on, (n, 3, side, side), and where each pixel lies, (n, side, side)."""
+@dataclass(frozen=True)
+class _Sheet:
+    """Pictures in the making, or a window of them, with the coordinates of every pixel.
 
-    canvas: Array
-    u: Array  # upright plane of the picture
-    x: Array  # on the face
+    Attributes:
+        rgb: float32 in [0, 1], (3, n, height, width); changed in place.
+        across: Sideways position in the head plane, (n, height, width).
+        x, y: Position in the feature plane, (n, height, width).
+        pixel: Side of a pixel in half frames.
+        turn: Sine of the yaw, (n, 1, 1).
+        rows, columns: Where this window lies in the whole sheet.
+    """
+
+    rgb: Array
+    across: Array
+    x: Array
     y: Array
-    pixel: float  # width of a pixel in the units of the plane
-    rows: tuple[int, int] = (0, 0)
+    pixel: float
+    turn: Array
+    rows: slice
+    columns: slice
 
-    @classmethod
-    def of(cls, f: Mapping[str, Array], side: int) -> "_Scene":
-        centres = ((np.arange(side, dtype=np.float32) + 0.5) * (2 / side)) - 1
-        across, down = centres[None, None, :], centres[None, :, None]
-        turn = f["roll"] * np.float32(ROLL)
-        u = np.cos(turn) * across + np.sin(turn) * down
-        v = np.cos(turn) * down - np.sin(turn) * across
-        angle = np.arcsin(np.clip(u / RADIUS, -0.999, 0.999)) - f["yaw"] * np.float32(YAW)
-        canvas = np.empty((len(u), 3, side, side), dtype=np.float32)
-        return cls(canvas, u, RADIUS * np.sin(angle), v, 2 / side)
-
-    def part(self, top: float, bottom: float) -> "_Scene":
-        """The rows that show `top` <= y <= `bottom`, with room for the tilt of the head."""
-        side = self.canvas.shape[-1]
-        first = max(0, int((top - 0.16 + 1) / 2 * side))
-        last = min(side, int((bottom + 0.16 + 1) / 2 * side) + 1)
-        rows = slice(first, last)
-        return _Scene(
-            self.canvas[:, :, rows], self.u[:, rows], self.x[:, rows], self.y[:, rows], self.pixel
+    def window(self, left: float, right: float, top: float, bottom: float) -> "_Sheet":
+        """The part of the sheet where a box of the feature plane can come to lie in any pose."""
+        reach = [
+            _on_screen(x, y, yaw, roll)
+            for x, y, yaw, roll in product(
+                (left, right), (top, bottom), (-YAW, 0.0, YAW), (-ROLL, 0.0, ROLL)
+            )
+        ]
+        side = self.rgb.shape[-1]
+        low = np.floor((np.min(reach, axis=0) + 1.0) / self.pixel).astype(int) - 1
+        high = np.ceil((np.max(reach, axis=0) + 1.0) / self.pixel).astype(int) + 1
+        columns, rows = (
+            slice(max(0, int(a)), min(side, int(b))) for a, b in zip(low, high, strict=True)
+        )
+        return replace(
+            self,
+            rgb=self.rgb[..., rows, columns],
+            across=self.across[:, rows, columns],
+            x=self.x[:, rows, columns],
+            y=self.y[:, rows, columns],
+            rows=rows,
+            columns=columns,
         )
 
-    def cover(self, distance: Array) -> Array:
-        """Signed distance (negative inside) to the share of each pixel that is covered."""
-        return np.clip(0.5 - distance / np.float32(self.pixel), 0, 1)
+    def cut(self, cover: Array) -> Array:
+        """What a cover of the whole sheet is within this window."""
+        return cover[:, self.rows, self.columns]
 
-    def paint(self, share: Array, colour: Array | tuple[float, ...]) -> None:
-        """Lay a colour, (3,) or (n, 3) or a picture (n, 3, ...), over the share of each pixel."""
-        value = np.asarray(colour, dtype=np.float32)
-        if value.ndim < 4:
-            value = value.reshape(-1, 3, 1, 1)
-        self.canvas += share[:, None] * (value - self.canvas)
+    def paint(self, cover: Array, colour: Colour) -> None:
+        """Lay a colour over the sheet; `cover`, (n, height, width), is its share of each pixel."""
+        for plane, value in zip(self.rgb, colour, strict=True):
+            change = value - plane
+            change *= cover
+            plane += change
 
-    def shade(self, share: Array) -> None:
-        """Darken (share > 0) or lighten (share < 0) what is there."""
-        self.canvas *= 1 - share[:, None]
+    def shade(self, amount: Array) -> None:
+        """Brighten (amount > 0) or darken what is there, in proportion."""
+        factor = 1.0 + amount
+        for plane in self.rgb:
+            plane *= factor
 
+    def ellipse(self, x: Array, y: Array, width: Array | float, height: Array | float) -> Array:
+        """Cover of an ellipse about the origin of (x, y) with these half axes."""
+        u, v = x / width, y / height
+        q = u * u
+        q += v * v
+        u /= width
+        v /= height
+        u *= u
+        v *= v
+        u += v
+        slope = np.sqrt(u, out=u)
+        slope += 1e-6
+        slope *= 2.0 * self.pixel
+        q -= 1.0
+        q /= slope
+        return _cover(q)
 
-def _backdrop(scene: _Scene, factors: Mapping[str, Array], hair: Array) -> None:
-    scene.canvas[:] = _blend(BACKDROP, factors["background"])[:, :, None, None]
-    low = scene.part(0.6, 1.0)
-    low.paint(low.cover(_ellipse(low.u, low.y - 1.22, 0.85, 0.42)), SHIRT)
-    # The hair behind the head ends at the neck.
-    crown = _ellipse(scene.u, scene.y + 0.10, 0.83, 0.89)
-    scene.paint(scene.cover(np.maximum(crown, scene.y - 0.30)), hair)
+    def band(self, top: Array, bottom: Array) -> Array:
+        """Cover of what lies between two curves y = top(x) and y = bottom(x).
 
+        Right also for bands thinner than a pixel; empty where bottom <= top.
+        """
+        cover = _cover((self.y - bottom) / self.pixel)
+        cover -= _cover((self.y - top) / self.pixel)
+        return np.maximum(cover, 0.0, out=cover)
 
-def _head(scene: _Scene, f: Mapping[str, Array], skin: Array, hair: Array) -> None:
-    lean = scene.u - 0.06 * np.sin(f["yaw"] * YAW)
-    width = 0.60 + 0.13 * f["face_width"]
-    light = 1 + 0.20 * np.clip(f["light"] * scene.x * 1.4, -1, 1)
-    lit = skin[:, :, None, None] * light[:, None]
-
-    low = scene.part(0.5, 1.0)
-    neck = np.maximum(np.abs(low.u) - 0.30, 0.4 - low.y)
-    low.paint(low.cover(neck), skin * 0.72)
-    middle = scene.part(-0.25, 0.25)
-    for end in (-1, 1):
-        ear = _ellipse(middle.u - end * (width + 0.02), middle.y + 0.02, 0.09, 0.17)
-        middle.paint(middle.cover(ear), skin * 0.86)
-    # Above the eyes an ellipse, below them one that narrows to the chin.
-    jaw = width * (1 - 0.10 * np.clip(scene.y - 0.2, 0, 1) ** 2)
-    face = _ellipse(lean, scene.y - 0.05, jaw, 0.88)
-    scene.paint(scene.cover(face), lit)
-    # Hair over the top of the head.
-    top = scene.part(-1.0, -0.4)
-    line = _ellipse(lean[:, : top.y.shape[1]], top.y - 0.16, width * 1.02, 0.86)
-    # A little over the edge of the face, so that no skin shines through between hair and hair.
-    top.paint(top.cover(np.maximum(face[:, : top.y.shape[1]] - 0.04, -line)), hair)
-
-
-def _fringe(scene: _Scene, f: Mapping[str, Array], hair: Array) -> None:
-    top = scene.part(-1.0, -0.2)
-    reach = -0.80 + 0.44 * f["fringe"] + 0.05 * np.cos(5 * top.x)
-    width = 0.60 + 0.13 * f["face_width"]
-    head = _ellipse(top.u - 0.06 * np.sin(f["yaw"] * YAW), top.y - 0.05, width * 1.03, 0.91)
-    top.paint(top.cover(np.maximum(head, top.y - reach)), hair)
+    def stroke(self, distance: Array, width: float) -> Array:
+        """Cover of a line of this width, from the signed distance to its middle."""
+        cover = _cover((distance - width / 2) / self.pixel)
+        cover -= _cover((distance + width / 2) / self.pixel)
+        return cover
 
 
-def _nose(scene: _Scene, f: Mapping[str, Array], skin: Array) -> None:
-    part = scene.part(-0.15, 0.32)
-    x = part.x - 0.10 * np.sin(f["yaw"] * YAW)  # the tip stands out from the cylinder
-    y = part.y
-    # The side away from the light is in shadow.
-    bridge = np.exp(-((np.abs(x) - 0.075) ** 2) / 0.0030 - ((y - 0.06) ** 2) / 0.050)
-    part.shade(bridge * (0.10 - 0.16 * f["light"] * np.sign(x)))
-    part.shade(0.30 * np.exp(-(x**2) / 0.022 - ((y - 0.255) ** 2) / 0.0016))
-    for end in (-1, 1):
-        nostril = _ellipse(x - end * 0.065, y - 0.225, 0.035, 0.022)
-        part.paint(0.75 * part.cover(nostril), skin * 0.35)
+def _cover(distance: Array) -> Array:
+    """Share of a pixel inside a straight edge `distance` pixels away, negative inside."""
+    inside = 0.5 - distance
+    return np.clip(inside, 0.0, 1.0, out=inside)
 
 
-def _eyes(scene: _Scene, f: Mapping[str, Array], factors: Mapping[str, Array], skin: Array) -> None:
-    part = scene.part(-0.36, 0.08)
-    opening = 0.012 + 0.148 * f["eye_opening"]
-    for end in (-1, 1):
-        x, y = part.x - end * EYE_X, part.y - EYE_Y
-        arch = 1 - (x / EYE_WIDTH) ** 2
-        inside = np.maximum(arch, 0)
-        upper = -opening * np.sqrt(inside)
-        lower = 0.60 * opening * inside
-        # The socket, then the eye itself, the iris with its pupil, and the lash line.
-        part.shade(0.12 * np.exp(-(x**2) / 0.030 - ((y + 0.05) ** 2) / 0.012))
-        # The slope of the lid makes vertical distance longer than true distance near the corners.
-        lids = 0.75 * np.maximum(upper - y, y - lower)
-        eye = part.cover(np.maximum(lids, np.abs(x) - EYE_WIDTH))
-        part.paint(eye, SCLERA)
-        radius = np.sqrt(x**2 + (y + 0.012) ** 2)
-        part.paint(eye * part.cover(radius - 0.105), IRIS)
-        part.paint(eye * part.cover(radius - 0.05), PUPIL)
-        glint = np.sqrt((x + 0.03) ** 2 + (y + 0.045) ** 2)
-        part.paint(eye * part.cover(glint - 0.020), SCLERA)
-        lash = np.abs(y - upper) - 0.020
-        part.paint(part.cover(np.maximum(lash, np.abs(x) - EYE_WIDTH - 0.015)), PUPIL)
-        below = np.abs(y - lower) - 0.006
-        part.paint(
-            0.6 * part.cover(np.maximum(below, np.abs(x) - EYE_WIDTH)), skin * 0.45
-        )
-        crease = np.abs(y - upper + 0.055) - 0.008
-        part.paint(
-            0.45 * part.cover(np.maximum(crease, np.abs(x) - 0.8 * EYE_WIDTH)), skin * 0.55
-        )
+def _soft(x: Array, y: Array, width: Array | float, height: Array | float) -> Array:
+    """A smooth spot: 1 in the middle, 0 with a flat slope from the ellipse outwards."""
+    u, v = x / width, y / height
+    u *= u
+    v *= v
+    u = u + v
+    np.subtract(1.0, u, out=u)
+    np.maximum(u, 0.0, out=u)
+    u *= u
+    return u
 
 
-def _brows(scene: _Scene, f: Mapping[str, Array], hair: Array) -> None:
-    part = scene.part(-0.52, -0.22)
-    half = 0.016 + 0.050 * f["brow_thickness"]
-    for end in (-1, 1):
-        x = (part.x - end * EYE_X) * end  # 0 over the eye, growing outwards
-        taper = 1 - 0.45 * np.clip(x / 0.2, 0, 1)
-        centre = -0.395 + 1.3 * (x + 0.02) ** 2
-        brow = np.maximum(np.abs(part.y - centre) - half * taper, np.abs(x) - 0.20)
-        part.paint(0.92 * part.cover(brow), hair * 0.55)
+def _arch(t: Array) -> Array:
+    """1 in the middle, 0 at t = -1 and 1 and beyond: the profile of lids, lips and brows."""
+    p = 1.0 - t * t
+    return np.maximum(p, 0.0, out=p)
 
 
-def _mouth(
-    scene: _Scene, f: Mapping[str, Array], factors: Mapping[str, Array], skin: Array
-) -> None:
-    part = scene.part(0.05, 0.92)
-    smile, x, y = f["smile"], part.x, part.y
-    glad = np.maximum(smile, 0)
-    half = 0.32 + 0.05 * smile  # half the width of the mouth
-    lift = 0.05 * smile + 0.105 * glad  # how far the corners rise above the middle
-    across = np.clip(x / half, -1, 1)
-    arch = 1 - across**2
-    middle = MOUTH_Y + 0.35 * lift - lift * across**2
-    gap = 0.24 * f["mouth_opening"] * arch
-    upper, lower = middle - 0.35 * gap, middle + gap
-    full = np.sqrt(np.maximum(arch, 0))
-    top = upper - (0.080 - 0.016 * glad) * full
-    bottom = lower + (0.110 - 0.020 * glad) * full
-
-    # Cheeks lift and folds deepen with a smile.
-    for end in (-1, 1):
-        cx, cy = x - end * 0.40, y - (0.24 - 0.05 * glad)
-        cheek = np.exp(-(cx**2) / 0.018 - cy**2 / 0.012)
-        part.shade(-0.16 * smile * cheek)
-        under = np.exp(-(cx**2) / 0.020 - (cy - 0.15) ** 2 / 0.006)
-        part.shade(0.14 * smile * under)
-        fold_x = end * (0.21 + 0.42 * np.clip(y - 0.22, 0, 0.36))
-        fold = np.exp(-((x - fold_x) ** 2) / 0.0016 - ((y - 0.36) ** 2) / 0.010)
-        part.shade(0.24 * glad * fold)
-    part.shade(0.16 * np.exp(-(x**2) / 0.030 - (y - bottom - 0.05) ** 2 / 0.0016))
-
-    lips = _blend(((0.0, 0.0, 0.0), LIP_RED), factors["lipstick"]) + (
-        1 - factors["lipstick"][:, None]
-    ) * (skin * np.array([0.82, 0.60, 0.58], dtype=np.float32))
-    ends = np.abs(x) - half
-    shape = part.cover(np.maximum(np.maximum(top - y, y - bottom), ends))
-    part.paint(shape, lips)
-    inner = np.maximum(np.maximum(upper - y, y - lower), ends)
-    cavity = part.cover(inner)
-    part.paint(cavity, MOUTH)
-    part.paint(cavity * part.cover(_ellipse(x, y - lower - 0.01, 0.6 * half, 0.07)), TONGUE)
-    teeth = np.maximum(y - upper - 0.055, np.abs(across) * 0.3 - 0.255)
-    part.paint(cavity * part.cover(teeth), TEETH)
-    # Where the lips meet.
-    seam = np.maximum(np.abs(y - upper) - 0.010, ends - 0.012)
-    part.paint(0.8 * part.cover(seam), lips * 0.42)
+def _mixed(scale: Scale, at: Array) -> Array:
+    """A colour from a scale of colours, (3, n, 1, 1)."""
+    places, colours = scale
+    planes = [np.interp(at, places, plane) for plane in zip(*colours, strict=True)]
+    return np.stack(planes).astype(np.float32)
 
 
-def _glasses(scene: _Scene, f: Mapping[str, Array], factors: Mapping[str, Array]) -> None:
-    worn = factors["glasses"] > 0.5
+def _tinted(colour: Array, tint: tuple[float, float, float]) -> Array:
+    return colour * np.asarray(tint, np.float32).reshape(3, 1, 1, 1)
+
+
+def _between(low: float, high: float, share: Array) -> Array:
+    return np.float32(low) + np.float32(high - low) * share
+
+
+def _on_screen(x: float, y: float, yaw: float, roll: float) -> tuple[float, float]:
+    """Where a point of the feature plane is seen; the inverse of the planes of `_blank`."""
+    turn, tilt = np.deg2rad(yaw), np.deg2rad(roll)
+    across = x * np.cos(turn) + np.sqrt(max(DEPTH**2 - x * x, 0.0)) * np.sin(turn)
+    return (
+        float(across * np.cos(tilt) - y * np.sin(tilt)),
+        float(across * np.sin(tilt) + y * np.cos(tilt)),
+    )
+
+
+def _blank(f: Mapping[str, Array], side: int) -> _Sheet:
+    """The background, and the coordinates of every pixel in every face's planes."""
+    pixel = 2.0 / side
+    line = (np.arange(side, dtype=np.float32) + 0.5) * np.float32(pixel) - 1.0
+    roll, yaw = np.deg2rad(f["roll"]), np.deg2rad(f["yaw"])
+    column, row = line[None, None, :], line[None, :, None]
+    across = np.cos(roll) * column + np.sin(roll) * row
+    y = np.cos(roll) * row - np.sin(roll) * column
+    depth = np.sqrt(np.maximum(DEPTH**2 - across * across, 0.0))
+    x = np.cos(yaw) * across - np.sin(yaw) * depth
+    rgb = np.empty((3, *across.shape), np.float32)
+    rgb[...] = _mixed(BACKGROUND, f["background"])
+    return _Sheet(rgb, across, x, y, pixel, np.sin(yaw), slice(None), slice(None))
+
+
+def _half_width(f: Mapping[str, Array]) -> Array:
+    """Half width of the face at the cheekbones, half frames."""
+    return _between(0.53, 0.71, f["face_width"])
+
+
+def _ears(sheet: _Sheet, f: Mapping[str, Array], skin: Array) -> None:
+    # The turn hides one ear and shows the other.
+    s = sheet.window(-0.95, 0.95, -0.25, 0.30)
+    for sign in (-1.0, 1.0):
+        x = s.across - sign * (_half_width(f) + 0.02) + 0.10 * s.turn
+        s.paint(s.ellipse(x, s.y - 0.02, 0.085, 0.16), skin * 0.88)
+        s.paint(s.ellipse(x, s.y - 0.02, 0.045, 0.10), skin * 0.70)
+
+
+def _back_hair(sheet: _Sheet, f: Mapping[str, Array], hair: Array) -> Array:
+    """All hair, as if there were no face; returns its cover for the hair in front."""
+    end = _between(-0.12, 0.80, f["hair_length"])
+    x = sheet.across + 0.06 * sheet.turn
+    y = np.minimum(sheet.y - CROWN_Y, 0.0)
+    y += np.maximum(sheet.y - end, 0.0) * (CROWN / 0.20)  # ends are rounded, and more tightly
+    cover = sheet.ellipse(x, y, _half_width(f) + 0.14, CROWN)
+    behind = 1.0 - 0.45 * _soft(sheet.across, sheet.y - 0.55, 0.80, 0.95)  # in the face's shadow
+    sheet.paint(cover, behind * hair)
+    return cover
+
+
+def _neck(sheet: _Sheet, skin: Array) -> None:
+    s = sheet.window(-1.5, 1.5, 0.55, 1.5)
+    neck = s.stroke(s.across, 0.56)
+    neck *= s.y > 0.5
+    s.paint(neck, skin * 0.72)
+    s.paint(s.ellipse(s.across, s.y - 1.28, 0.95, 0.36), CLOTHES)
+
+
+def _face(sheet: _Sheet, f: Mapping[str, Array], skin: Array) -> Array:
+    """The face, darker towards its rim; jaw and chin follow the yaw. Returns its cover."""
+    low = np.clip(sheet.y + 0.3, 0.0, 1.2)
+    x = sheet.across - sheet.turn * (0.02 + 0.13 * low)
+    x /= 1.0 - 0.16 * low * low  # narrower towards the chin
+    y = sheet.y - 0.02
+    y += np.maximum(y, 0.0) * (0.86 / (0.84 + 0.05 * f["mouth_opening"]) - 1.0)
+    width = _half_width(f)
+    cover = sheet.ellipse(x, y, width, 0.86)
+    x /= width
+    y /= 0.86
+    rim = x * x
+    rim += y * y
+    rim *= -0.20
+    rim += 1.04
+    sheet.paint(cover, rim * skin)
+    return cover
+
+
+def _cheeks(sheet: _Sheet, f: Mapping[str, Array], skin: Array, face: Array) -> None:
+    """Cheeks that lift and redden with the smile, and the folds beside the mouth."""
+    s = sheet.window(-0.66, 0.66, -0.10, 0.75)
+    smile, ax = f["smile"], np.abs(s.x)
+    apple = _soft(ax - 0.40, s.y - _between(0.32, 0.20, smile), 0.27, 0.24)
+    apple *= _between(0.05, 0.85, smile)
+    apple *= s.cut(face)
+    s.paint(apple, _tinted(skin, (1.04, 0.62, 0.58)))
+    # The fold runs from the wing of the nose outwards round the corner of the mouth.
+    along = np.clip((s.y - 0.17) / 0.38, 0.0, 1.0)
+    middle = 0.12 + (_mouth_width(f) - 0.02) * along * (2.0 - along)
+    fold = _arch((ax - middle) / 0.065)
+    fold *= 4.0 * along * (1.0 - along)
+    fold *= -0.55 * smile
+    fold *= s.cut(face)
+    s.shade(fold)
+
+
+def _nose(sheet: _Sheet, f: Mapping[str, Array], skin: Array) -> None:
+    s = sheet.window(-0.36, 0.36, -0.32, 0.37)
+    size = _between(0.70, 1.70, f["nose_size"])
+    x = s.x - 0.16 * s.turn * np.clip((s.y + 0.2) / 0.4, 0.0, 1.0)  # the tip stands out
+    ax = np.abs(x)
+    bridge = _soft(ax, s.y - 0.02, 0.085, 0.34)
+    tip = _soft(ax, s.y - 0.16, 0.11 * size, 0.10)
+    s.shade(0.10 * bridge + 0.14 * tip)
+    # The side away from the light is in shade.
+    away = np.clip(x * f["light"] * -14.0, 0.0, 1.0)
+    side = _soft(ax - 0.085 * size, s.y - 0.07, 0.085, 0.28)
+    s.shade(side * (-0.10 - 0.16 * away))
+    s.paint(0.70 * _soft(ax, s.y - 0.255, 0.17 * size, 0.075), skin * 0.50)
+    wing = s.ellipse(ax - 0.085 * size, s.y - 0.20, 0.055 * size, 0.060)
+    s.paint(0.75 * wing, skin * 0.86)
+    s.paint(0.9 * s.ellipse(ax - 0.058 * size, s.y - 0.236, 0.036 * size, 0.024), skin * 0.26)
+
+
+def _eyes(sheet: _Sheet, f: Mapping[str, Array], skin: Array) -> None:
+    s = sheet.window(-0.56, 0.56, -0.36, 0.14)
+    u, v = np.abs(s.x) - EYE_X, s.y - EYE_Y
+    t = u / EYE_WIDTH
+    p = _arch(t)
+    wide = f["eye_opening"]
+    # A landmark detector sees little difference between wide and wider eyes: hence the curve.
+    opening = _between(0.015, 0.215, wide * (0.65 + 0.35 * wide))
+    tilt = EYE_Y - 0.018 * t  # the outer corner stands a little higher
+    upper = tilt - 0.62 * opening * p
+    lower = tilt + 0.38 * opening * p
+    s.shade(-0.20 * _soft(u, v + 0.02, 0.27, 0.20))
+    # The smile pushes the lower lid into a pad, without closing the eye.
+    s.shade(_soft(u, v - 0.135, 0.20, 0.055) * (-0.26 * f["smile"]))
+    s.paint(s.band(tilt - 0.185 * p, upper), skin * 0.70)  # the lid, which the open eye hides
+    white = s.band(upper, lower)
+    s.paint(white, (0.95, 0.95, 0.94))
+    centre = v + 0.015
+    s.paint(white * s.ellipse(u, centre, 0.088, 0.088), (0.13, 0.25, 0.33))
+    s.paint(white * s.ellipse(u, centre, 0.044, 0.044), BLACK)
+    # Highlights lie on the same side of both eyes.
+    glint = np.where(s.x < 0.0, -u, u) + 0.03
+    s.paint(white * s.ellipse(glint, centre + 0.035, 0.022, 0.022), (1.0, 1.0, 1.0))
+    lash = np.minimum(6.0 * p, 1.0)
+    s.paint(s.band(upper - 0.030 * lash, upper + 0.008 * lash), BLACK)
+    s.paint(0.55 * s.band(lower, lower + 0.016 * lash), skin * 0.35)
+
+
+def _brows(sheet: _Sheet, f: Mapping[str, Array], hair: Array) -> None:
+    s = sheet.window(-0.56, 0.56, -0.56, -0.24)
+    t = (np.abs(s.x) - BROW_X) / BROW_WIDTH
+    p = _arch(t)
+    middle = BROW_Y + 0.035 * t - _between(0.02, 0.13, f["brow_arch"]) * p
+    half = _between(0.010, 0.056, f["brow_thickness"]) * np.minimum(2.5 * p, 1.0)
+    half *= 1.0 - 0.35 * t  # tapers outwards
+    s.paint(0.95 * s.band(middle - half, middle + half), 0.55 * hair + 0.02)
+
+
+def _mouth_width(f: Mapping[str, Array]) -> Array:
+    return _between(0.265, 0.330, f["smile"])
+
+
+def _mouth(sheet: _Sheet, f: Mapping[str, Array], skin: Array) -> None:
+    s = sheet.window(-0.44, 0.44, 0.20, 0.94)
+    width = _mouth_width(f)
+    t = s.x / width
+    p = _arch(t)
+    lift = _between(-0.05, 0.20, f["smile"])
+    line = MOUTH_Y + lift * (0.35 - np.minimum(t * t, 1.2))
+    opening = _between(0.0, 0.30, f["mouth_opening"])
+    upper = line - 0.25 * opening * p
+    lower = line + 0.75 * opening * p
+    natural = _tinted(skin, (0.86, 0.70, 0.68))
+    red = np.asarray((0.80, 0.03, 0.12), np.float32).reshape(3, 1, 1, 1)
+    lips = natural + f["lipstick"] * (red - natural)
+    bow = 1.0 - 0.35 * _arch(s.x / 0.07)
+    thick = 0.092 * np.minimum(1.3 * p, 1.0)
+    s.shade(-0.16 * _soft(s.x, s.y - lower - 0.13, 0.20, 0.06))  # under the lip
+    s.paint(s.band(upper - thick * bow, upper), lips * 0.86)
+    s.paint(s.band(lower, lower + 1.25 * thick), lips)
+    s.shade(0.16 * _soft(s.x, s.y - lower - 0.045, 0.5 * width, 0.03))
+    inside = s.band(upper, lower)
+    s.paint(inside, (0.20, 0.03, 0.05))
+    tongue = s.ellipse(s.x, s.y - lower, 0.60 * width, 0.45 * opening + 0.001)
+    s.paint(inside * tongue, (0.72, 0.28, 0.30))
+    teeth = s.band(upper, upper + np.minimum(0.42 * opening, 0.075) * np.minimum(2.0 * p, 1.0))
+    s.paint(inside * teeth, (0.96, 0.95, 0.92))
+    # A dark seam keeps a closed mouth readable.
+    seam = 0.009 * np.minimum(6.0 * p, 1.0)
+    s.paint(0.6 * s.band(upper - seam, upper + seam), (0.25, 0.06, 0.07))
+
+
+def _front_hair(sheet: _Sheet, f: Mapping[str, Array], hair: Array, cover: Array) -> None:
+    """Hair over crown, temples and, with the fringe, forehead."""
+    s = sheet.window(-1.2, 1.2, -1.2, 0.2)
+    fringe = f["fringe"]
+    side = np.minimum(np.abs(s.x) / 0.62, 1.1)
+    side *= side
+    side *= side
+    hairline = side * _between(0.55, 0.23, fringe)
+    hairline += _between(-0.72, -0.42, fringe)
+    hairline += 0.030 * fringe * np.sin(21.0 * s.x + 0.6)
+    inside = _cover((s.y - hairline) / s.pixel)
+    inside *= s.cut(cover)
+    s.paint(inside, hair)
+    strands = np.sin(34.0 * s.x) * 0.05
+    strands += _soft(s.across, s.y + 0.80, 0.60, 0.16) * 0.22
+    strands *= inside
+    s.shade(strands)
+
+
+def _glasses(sheet: _Sheet, f: Mapping[str, Array], face: Array) -> None:
+    worn = f["glasses"]
     if not worn.any():
         return
-    part = scene.part(-0.42, 0.16)
-    x, y, on = part.x, part.y - EYE_Y, f["glasses"]
-    # One pixel at 64 must still show, so the frame is thick.
-    for end in (-1, 1):
-        rim = np.abs(_box(x - end * EYE_X, y - 0.01, 0.255, 0.205, 0.09)) - 0.020
-        part.paint(on * part.cover(rim), FRAME)
-        arm = np.maximum(np.abs(y + 0.03) - 0.018, EYE_X + 0.255 - end * x)
-        arm = np.maximum(arm, np.abs(part.u) - 0.68 - 0.06 * f["face_width"])
-        part.paint(on * part.cover(arm), FRAME)
-    bridge = np.maximum(np.abs(y + 0.03) - 0.018, np.abs(x) - 0.08)
-    part.paint(on * part.cover(bridge), FRAME)
+    s = sheet.window(-0.66, 0.66, -0.34, 0.14)
+    ax = np.abs(s.x - 0.05 * s.turn)
+    u, v = (ax - 0.285) / 0.225, (s.y + 0.085) / 0.185
+    u *= u
+    v *= v
+    rim = np.sqrt(np.sqrt(u * u + v * v))  # a rounded square
+    rim -= 1.0
+    rim *= 0.20
+    s.paint(0.14 * worn * _cover(rim / s.pixel), (0.75, 0.85, 0.95))
+    bar = s.stroke(s.y + 0.12, 0.036)
+    bar *= (ax < 0.07) | (ax > 0.50)
+    bar *= s.cut(face)
+    s.paint(worn * np.maximum(s.stroke(rim, 0.045), bar), (0.09, 0.07, 0.10))
 
 
-def _ellipse(x: Array, y: Array, a: Array | float, b: Array | float) -> Array:
-    """Signed distance to an ellipse, exact on its edge and first order beside it."""
-    p, q = x / a, y / b
-    value = p * p + q * q
-    slope = np.sqrt((p / a) ** 2 + (q / b) ** 2) + 1e-6
-    return (value - 1) / (2 * slope)
-
-
-def _box(x: Array, y: Array, a: float, b: float, r: float) -> Array:
-    """Signed distance to a box of half-widths a and b with corners of radius r."""
-    p, q = np.abs(x) - (a - r), np.abs(y) - (b - r)
-    outside = np.sqrt(np.maximum(p, 0) ** 2 + np.maximum(q, 0) ** 2)
-    return outside + np.minimum(np.maximum(p, q), 0) - r
-
-
-def _blend(colours: tuple[tuple[float, ...], ...], share: Array) -> Array:
-    """Colours along a path: share 0 is the first, 1 the last, (n,) -> (n, 3)."""
-    stops = np.linspace(0, 1, len(colours))
-    table = np.asarray(colours, dtype=np.float32)
-    return np.stack([np.interp(share, stops, column) for column in table.T], axis=1).astype(
-        np.float32
-    )
+def _light(sheet: _Sheet, f: Mapping[str, Array]) -> None:
+    """One side brighter, the other darker; light > 0 comes from the right of the picture."""
+    a = np.clip(sheet.across, -1.0, 1.0)
+    amount = a - a * a * a  # strongest on the cheeks, nothing at the picture's edges
+    amount *= 0.50 * f["light"]
+    sheet.shade(amount)

@@ -28,7 +28,11 @@ def decode(content: bytes, name: str) -> Image.Image:
                     f" {MOST_PIXELS:,}. Shrink it, or leave it out."
                 )
             return picture.convert("RGB")
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError) as error:
+    except UnidentifiedImageError:  # its own text is the address of a buffer
+        raise DataError(
+            f"{name} cannot be decoded (it is no picture). Fetch it again, or leave it out."
+        ) from None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(
             f"{name} cannot be decoded ({error}). Fetch it again, or leave it out."
         ) from error

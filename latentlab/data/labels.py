@@ -1,5 +1,6 @@
 """CelebA's label files in their published text layout, plain or xz-compressed."""
 
+import csv
 import io
 import lzma
 from pathlib import Path
@@ -9,6 +10,8 @@ import pandas as pd
 
 from latentlab.artifacts import SPLITS
 from latentlab.errors import DataError
+
+RESERVED = {"image_id", "split", "identity"}  # columns beside the attributes
 
 
 def read_attributes(path: Path) -> pd.DataFrame:
@@ -22,6 +25,14 @@ def read_attributes(path: Path) -> pd.DataFrame:
     """
     count, names, *rows = _lines(path, least=3)
     attributes = names.split()
+    wrong_names = {name for name in attributes if attributes.count(name) > 1} | (
+        RESERVED & set(attributes)
+    )
+    if wrong_names:
+        raise DataError(
+            f"{path}: line 2 names {min(wrong_names)} twice, or it is a column of our own"
+            f" ({', '.join(sorted(RESERVED))}). Rename it."
+        )
     table = _table(path, rows, 1 + len(attributes), first_line=3).set_axis(
         ["image_id", *attributes], axis=1
     )
@@ -88,7 +99,9 @@ def _table(path: Path, rows: list[str], columns: int, first_line: int) -> pd.Dat
             f"{path}: line {first_line + row} has {widths[row]} columns, not {columns}."
         )
     text = io.StringIO("\n".join(rows))
-    return pd.read_csv(text, sep=r"\s+", header=None, dtype=str, keep_default_na=False)
+    return pd.read_csv(
+        text, sep=r"\s+", header=None, dtype=str, keep_default_na=False, quoting=csv.QUOTE_NONE
+    )
 
 
 def _ids(path: Path, table: pd.DataFrame) -> pd.Index:
