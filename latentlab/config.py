@@ -214,7 +214,8 @@ def build(
     for override in overrides:
         content = _overridden(content, override)
     try:
-        return Config.model_validate(content)
+        # A shell leaves the ~ of `--set source.root=~/celeba` alone.
+        return Config.model_validate(content).with_paths(Path.expanduser)
     except pydantic.ValidationError as error:
         raise ConfigError(f"{where}: {_explained(error)}") from None
 

@@ -15,12 +15,11 @@ from torch import Tensor
 
 from latentlab.artifacts import mu_name
 from latentlab.data.batches import epoch_batches, row_blocks, to_tensor
+from latentlab.dimensions import MIN_KL
 from latentlab.errors import DataError, StoppedError
 from latentlab.models.vae import VAE
 from latentlab.objectives import Objective, Terms
 from latentlab.randomness import torch_generator
-
-ACTIVE_KL = 0.01  # nats; a dimension below this carries nothing
 
 
 @dataclass(frozen=True)
@@ -170,7 +169,7 @@ def fit(
             )
         kl = (sums.kl / sums.images).tolist()
         entry |= {
-            "active_units": sum(value >= ACTIVE_KL for value in kl),
+            "active_units": sum(value >= MIN_KL for value in kl),
             "beta": sums.beta,
             "learning_rate": learning_rate,
             "images_per_second": sums.images / max(seconds, 1e-9),

@@ -1,5 +1,6 @@
 """The command line: one module a command, gathered here. torch is imported inside commands only."""
 
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -72,6 +73,9 @@ def version(
 
 def main() -> None:
     """Run a command; what a user can mend ends in one line and an exit code, not in a traceback."""
+    # Idle threads that spin slow each other twentyfold where cores are shared; read by torch's
+    # OpenMP when it is first imported, so it must be said here.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app()
     except LatentlabError as error:

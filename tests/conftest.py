@@ -20,7 +20,8 @@ def shared_data():
 
 @pytest.fixture(scope="session")
 def face_model():
-    """MediaPipe's face_landmarker.task, as `latentlab` itself finds it."""
+    """MediaPipe's face_landmarker.task: the shared one, or as `latentlab` itself finds it."""
     from latentlab.landmarks.model_file import find_model
 
-    return find_model()
+    shared = SHARED / "mediapipe" / "face_landmarker.task"
+    return find_model(shared if shared.is_file() else None)

@@ -1,1 +1,1 @@
-"""Faces measured by MediaPipe's face landmarker: where its model is, how it is run, what is read."""
+"""Faces measured by MediaPipe: where its model is, how it is run, what is read off a face."""

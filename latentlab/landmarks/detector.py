@@ -3,6 +3,8 @@
 import contextlib
 import multiprocessing
 import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -72,9 +74,7 @@ class FaceDetector:
 
         height, width = picture.shape[:2]
         enlarged = np.ascontiguousarray(_enlarged(picture))
-        found = self._landmarker.detect(
-            mp.Image(image_format=mp.ImageFormat.SRGB, data=enlarged)
-        )
+        found = self._landmarker.detect(mp.Image(image_format=mp.ImageFormat.SRGB, data=enlarged))
         if not found.face_landmarks:
             return None
         points = np.array([(point.x, point.y, point.z) for point in found.face_landmarks[0]])
@@ -114,13 +114,17 @@ def measure_source(
     *,
     model: Path,
     workers: int = 0,
+    start: int = 0,
+    stop: int | None = None,
     progress: Callable[[int], None] = lambda pictures: None,
 ) -> Iterator[pd.DataFrame]:
-    """Measure every original picture of a source, in order, a chunk at a time.
+    """Measure the original pictures of a source, in order, a chunk at a time.
 
     Args:
         source: Picklable, as every source is.
+        model: face_landmarker.task.
         workers: Processes; 0 takes one a core, 1 stays in this process.
+        start, stop: Measure only these rows of the source's samples; all of them by default.
         progress: Called with the number of pictures just measured.
 
     Yields:
@@ -129,8 +133,8 @@ def measure_source(
     Raises:
         DataError: a picture cannot be read, or the native library crashed; the range is named.
     """
-    ids = source.samples["image_id"].tolist()
-    chunks = [range(start, min(start + CHUNK, len(ids))) for start in range(0, len(ids), CHUNK)]
+    wanted = range(len(source.samples))[start:stop]
+    chunks = [wanted[first : first + CHUNK] for first in range(0, len(wanted), CHUNK)]
     workers = min(workers or os.cpu_count() or 1, len(chunks))
     version = f"mediapipe {metadata.version('mediapipe')} {files.digest(model)[:12]}"
     for frame in _measured(source, chunks, model, workers):
@@ -141,53 +145,95 @@ def measure_source(
 def _measured(
     source: Source, chunks: list[range], model: Path, workers: int
 ) -> Iterator[pd.DataFrame]:
-    if workers == 1:
+    if workers <= 1:
         with FaceDetector(model) as detector:
             for chunk in chunks:
                 yield _measure_chunk(source, chunk, detector)
         return
     # Fresh interpreters: a forked copy of torch's or MediaPipe's threads can hang.
+    context = multiprocessing.get_context("spawn")
+    stopping = context.RawValue("b", 0)  # no lock, so that none is held by a worker that dies
     pool = ProcessPoolExecutor(
         workers,
-        mp_context=multiprocessing.get_context("spawn"),
+        mp_context=context,
         initializer=_start_worker,
-        initargs=(source, model),
+        initargs=(source, model, stopping),
     )
     waiting: deque[tuple[range, Future[pd.DataFrame]]] = deque()
     remaining = iter(chunks)
     try:
-        for chunk in chunks:
-            while len(waiting) < AHEAD * workers and (ahead := next(remaining, None)) is not None:
-                waiting.append((ahead, pool.submit(_measure_in_worker, ahead)))
-            chunk, future = waiting.popleft()
-            try:
-                yield future.result()
-            except BrokenProcessPool:
-                raise DataError(
-                    f"a face landmark process died near images {chunk.start} to {chunk.stop - 1}."
-                    " Try again with --workers 1 to see which picture it is."
-                ) from None
+        for _ in chunks:
+            with _interrupts_held():  # the first `submit` starts the processes
+                while len(waiting) < AHEAD * workers and (ahead := next(remaining, None)):
+                    waiting.append((ahead, pool.submit(_measure_in_worker, ahead)))
+            frame = waiting[0][1].result()
+            waiting.popleft()
+            yield frame
+    except BrokenProcessPool:
+        names = source.samples["image_id"]
+        first, last = waiting[0][0].start, waiting[-1][0].stop - 1
+        raise DataError(
+            f"a face landmark process was killed or crashed on one of images {first} to {last}"
+            f" ({names.iloc[first]} to {names.iloc[last]}). Look for a damaged picture among"
+            " them, and if memory ran out use fewer --workers."
+        ) from None
     finally:
+        stopping.value = (
+            1  # where the caller leaves early, chunks under way end at the next picture
+        )
         pool.shutdown(cancel_futures=True)
 
 
-_worker: tuple[Source, FaceDetector] | None = None  # of this worker process
+_worker: tuple[Source, FaceDetector, Any] | None = None  # of this worker process
 
 
-def _start_worker(source: Source, model: Path) -> None:
+def _start_worker(source: Source, model: Path, stopping: Any) -> None:
     global _worker
-    _worker = (source, FaceDetector(model).__enter__())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _worker = (source, FaceDetector(model).__enter__(), stopping)
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would otherwise wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back. Processes started meanwhile never hear it: their parent ends them."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _measure_in_worker(chunk: range) -> pd.DataFrame:
     assert _worker is not None
-    source, detector = _worker
-    return _measure_chunk(source, chunk, detector)
+    source, detector, stopping = _worker
+    return _measure_chunk(source, chunk, detector, lambda: bool(stopping.value))
 
 
-def _measure_chunk(source: Source, chunk: range, detector: FaceDetector) -> pd.DataFrame:
+def _measure_chunk(
+    source: Source,
+    chunk: range,
+    detector: FaceDetector,
+    stopped: Callable[[], bool] = lambda: False,
+) -> pd.DataFrame:
+    def originals() -> Iterator[np.ndarray]:
+        for index in chunk:
+            if stopped():
+                raise InterruptedError("nobody waits for this chunk any more")
+            yield source.original(index)
+
     ids = source.samples["image_id"].iloc[chunk.start : chunk.stop].tolist()
-    return measure((source.original(index) for index in chunk), ids, detector)
+    return measure(originals(), ids, detector)
 
 
 def _enlarged(picture: np.ndarray) -> np.ndarray:
@@ -212,10 +258,10 @@ def _silence() -> Iterator[None]:
     os.environ.setdefault("GLOG_minloglevel", "3")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     saved = os.dup(2)
-    with open(os.devnull, "w") as nowhere:
+    with Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)

@@ -1,5 +1,6 @@
-"""Where MediaPipe's face landmark model is found. MediaPipe ships none; its digest is always checked."""
+"""Where MediaPipe's face landmark model is. MediaPipe ships none; the digest is always checked."""
 
+import http.client
 import os
 import urllib.error
 import urllib.parse
@@ -71,8 +72,8 @@ def _checked(path: Path, place: str) -> Path:
     found = files.digest(path)
     if found != DIGEST:
         raise DataError(
-            f"{path} (named by {place}) is not the face landmark model: its SHA-256 begins with"
-            f" {found[:12]}, not {DIGEST[:12]}. Remove it, or name the right file in {VARIABLE}."
+            f"{path} (named by {place}) is not the face landmark model: its SHA-256 is"
+            f" {found}, not {DIGEST}. Remove it, or name the right file in {VARIABLE}."
         )
     return path
 
@@ -107,7 +108,7 @@ def _download(url: str, target: Path, progress: Callable[[int, int], None]) -> P
                     f"{url} gave {done:,} bytes that are not the face landmark model."
                     f" Fetch {NAME} by hand and name it in {VARIABLE}."
                 )
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+    except (OSError, http.client.HTTPException) as error:
         raise MissingArtifactError(
             f"no face landmark model: {NAME} is not in {target.parent}, {VARIABLE} is not set, no"
             f" installed package carries it, and it could not be downloaded ({error})."

@@ -3,6 +3,7 @@
 import pickle
 import shutil
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -62,6 +63,38 @@ def test_folder_and_zips_give_the_same_pictures(root):
     assert np.array_equal(source.images(0, 12, 64), expected)
     assert np.array_equal(source.images(3, 7, 64), expected[3:7])
     assert source.original(7).shape == (218, 178, 3)
+
+
+def test_a_zip_is_opened_once_and_read_by_many_threads(root, monkeypatch):
+    zipped(root, IDS)
+    source = CelebA(root)
+    expected = source.images(0, 12, 64)
+    copy = pickle.loads(pickle.dumps(source))
+    opened = []
+    real = zipfile.ZipFile
+
+    def counting(path):
+        opened.append(path)
+        return real(path)
+
+    monkeypatch.setattr(zipfile, "ZipFile", counting)
+    with ThreadPoolExecutor(8) as pool:
+        several = list(pool.map(lambda _: copy.images(0, 12, 64), range(8)))
+    assert len(opened) == 1
+    assert all(np.array_equal(images, expected) for images in several)
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_damaged_picture_in_a_zip_is_named(root, packing):
+    path = root / "img_align_celeba.zip"
+    with zipfile.ZipFile(path, "w", packing) as file:
+        file.write(root / "img_align_celeba" / IDS[0], IDS[0])
+    shutil.rmtree(root / "img_align_celeba")
+    content = bytearray(path.read_bytes())
+    content[100:1100] = b"\xff" * 1000
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"000001\.jpg cannot be read from .*celeba\.zip"):
+        CelebA(root).original(0)
 
 
 def test_a_limit_keeps_the_shares_of_the_splits(root):

@@ -26,8 +26,25 @@ def test_a_truncated_picture_is_named(keep):
 
 
 def test_a_web_page_named_jpg_is_named():
-    with pytest.raises(DataError, match=r"a\.jpg cannot be decoded"):
+    with pytest.raises(DataError, match=r"a\.jpg cannot be decoded \(it is no picture\)"):
         decode(b"<html>quota exceeded</html>", "a.jpg")
+
+
+@pytest.mark.filterwarnings("ignore")  # Pillow notes what it can mend
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP"])
+@pytest.mark.parametrize("seed", range(5))
+def test_damage_gives_a_picture_or_the_name(format, seed):
+    rng = np.random.default_rng(seed)
+    buffer = io.BytesIO()
+    Image.fromarray(rng.integers(0, 255, (20, 30, 3), dtype=np.uint8)).save(buffer, format)
+    for _ in range(40):
+        content = bytearray(buffer.getvalue())
+        for place in rng.integers(0, min(len(content), 400), 4):
+            content[place] = rng.integers(0, 256)
+        try:
+            assert decode(bytes(content), "a.jpg").mode == "RGB"
+        except DataError as error:
+            assert str(error).startswith("a.jpg ")
 
 
 def test_a_huge_picture_is_refused_before_it_is_decoded(monkeypatch):

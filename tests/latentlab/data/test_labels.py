@@ -39,6 +39,8 @@ def test_attributes_however_the_lines_end(attributes, text):
         (GOOD.replace("000002.jpg  1 -1", "000002.jpg  1"), "line 4 has 2 columns, not 3"),
         (GOOD.replace("000002.jpg  1 -1", "000002.jpg  1 0"), "000002.jpg has '0' for Male"),
         (GOOD.replace("000002", "000001"), "000001.jpg is listed twice"),
+        (GOOD.replace("Male", "Smiling"), "line 2 names Smiling twice"),
+        (GOOD.replace("Male", "split"), "line 2 names split"),
     ],
 )
 def test_attributes_that_are_not_as_published(attributes, text, match):

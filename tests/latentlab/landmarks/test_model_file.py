@@ -1,6 +1,7 @@
 """The model is looked for in a fixed order, and never taken on trust."""
 
 import http.server
+import socket
 import threading
 
 import pytest
@@ -101,6 +102,23 @@ def test_a_wrong_or_broken_download_is_refused_and_not_kept(nowhere, server, con
     with pytest.raises((DataError, MissingArtifactError), match="face landmark model"):
         find_model(url=server.url)
     assert not nowhere.parent.exists() or list(nowhere.parent.iterdir()) == []
+
+
+def test_a_server_that_does_not_speak_http(nowhere, small_model):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer():
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"220 mail ready\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        port = listening.getsockname()[1]
+        with pytest.raises(MissingArtifactError, match="could not be downloaded"):
+            find_model(url=f"http://127.0.0.1:{port}/face_landmarker.task")
+        thread.join()
 
 
 def test_no_model_anywhere_names_every_remedy(nowhere):
