@@ -9,9 +9,8 @@ from pipelines import console
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
 
-    from latentlab.artifacts import Targets
+    from latentlab.artifacts import DataFolder, Targets
     from latentlab.pictures import Strip
     from pipelines.stages import Workspace
     from reports.contents import Contents
@@ -22,11 +21,10 @@ SAMPLES = 24  # draws from the prior shown
 
 def ensure_report(work: "Workspace", *, fresh: bool = False) -> None:
     """Build the page, unless it stands for these tables and this model."""
-    from reports.build import build
-    from reports.claims import claims
-
     from latentlab import files
     from pipelines.stages import Stage
+    from reports.build import build
+    from reports.claims import claims
 
     run = work.run
     tables = ("probes", "directions", "rankings", "dimensions", "metrics")
@@ -56,6 +54,7 @@ def gather(work: "Workspace") -> "Contents":
     from latentlab import checkpoints, traversals
     from latentlab.artifacts import latent_columns
     from latentlab.decoding import reconstruct, sample
+    from latentlab.truth import dependence_on_factors
     from reports.contents import Contents
 
     run, config, data = work.run, work.config, work.data
@@ -94,10 +93,11 @@ def gather(work: "Workspace") -> "Contents":
         probes=probes,
         rankings=rankings,
         metrics=run.table("metrics", "metrics"),
-        truth=_truth(targets),
+        truth=dependence_on_factors(targets),
         originals=originals,
         reconstructions=reconstruct(model, originals),
         samples=sample(model, SAMPLES, config.seed),
+        faces=_faces(data),
         strips={name: strip(axes[names.index(name)]) for name in active},
         direction_strips={
             str(target): strip(group.set_index("latent")["weight"].reindex(names).to_numpy())
@@ -106,29 +106,17 @@ def gather(work: "Workspace") -> "Contents":
     )
 
 
+def _faces(data: "DataFolder") -> tuple[int, int] | None:
+    """Images with a face, and images looked at."""
+    landmarks = data.landmarks()
+    return None if landmarks is None else (int(landmarks["detected"].sum()), len(landmarks))
+
+
 def _positives(targets: "Targets") -> dict[str, float]:
     """Attribute -> share of positive labels among the known ones."""
     attributes = [name for name, role in targets.roles.items() if role == "attribute"]
     shares = targets.values[attributes].astype("Float64").mean()
     return {str(name): float(share) for name, share in shares.items() if share == share}
-
-
-def _truth(targets: "Targets") -> "pd.DataFrame":
-    """Correlation of every attribute and statistic with every true factor: target, factor, r."""
-    import pandas as pd
-
-    factors = [name for name, role in targets.roles.items() if role == "factor"]
-    others = [name for name, role in targets.roles.items() if role != "factor"]
-    if not factors:
-        return pd.DataFrame(columns=["target", "factor", "r"])
-    values = targets.values.astype("Float64").astype(float)
-    r = values.corr().loc[others, factors]
-    return (
-        r.rename_axis("target")
-        .reset_index()
-        .melt("target", var_name="factor", value_name="r")
-        .dropna()
-    )
 
 
 def report(

@@ -81,11 +81,11 @@ def _directions(
 ) -> "dict[str, np.ndarray]":
     """Row label -> unit direction, (latents,)."""
     import numpy as np
-    from latentlab.dimensions import summarize_dimensions
-    from latentlab.probes.analysis import direction_of
 
     from latentlab.artifacts import latent_columns
+    from latentlab.dimensions import summarize_dimensions
     from latentlab.errors import ConfigError
+    from latentlab.probes.analysis import direction_of
 
     names = latent_columns(latents)
     if target is not None:
@@ -119,4 +119,5 @@ def _anchor(
             f"--image {image} is not in latents.parquet. Its ids look like"
             f" {latents['image_id'].iloc[0]}."
         )
-    return codes[int(rows.to_numpy().argmax())]
+    first: np.ndarray = codes[int(rows.to_numpy().argmax())]
+    return first

@@ -6,25 +6,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-
-@dataclass(frozen=True)
-class Strip:
-    """Decoded pictures along one line through latent space.
-
-    Attributes:
-        images: uint8, (steps, side, side, channels).
-        offsets: How far each picture is from the anchor, (steps,), ascending.
-        unit: What an offset of 1 means, in words, e.g. "standard deviations of the codes".
-    """
-
-    images: np.ndarray
-    offsets: tuple[float, ...]
-    unit: str
+from latentlab.pictures import Strip
 
 
 @dataclass(frozen=True)
 class Contents:
     """Everything a report shows; the tables have the columns named in `artifacts.TABLES`.
+
+    Where something does not exist (no model, no history, no factors) its table has no rows, its
+    array has length 0 and its dict is empty; the page leaves that section out and says so.
 
     Attributes:
         title: Name of the run.
@@ -37,12 +27,13 @@ class Contents:
             seconds, kl_000.. (train KL per dimension).
         dimensions: latent, kl, mean, deviation, active.
         probes, rankings, metrics: The tables of these names.
-        truth: target, factor, r: correlation of every attribute and statistic with every true
-            factor over the data set; empty where no factors are known.
+        truth: As `latentlab.truth.dependence_on_factors` gives it; empty where no factors are
+            known.
         originals, reconstructions: uint8, (n, side, side, channels), test images, same order.
         samples: uint8, (n, side, side, channels), decoded draws from the prior.
         strips: Latent name -> strip along that dimension, for the active dimensions.
         direction_strips: Target -> strip along that target's probe direction.
+        faces: Images in which a face was found, and images looked at; None where nobody looked.
     """
 
     title: str
@@ -61,3 +52,4 @@ class Contents:
     samples: np.ndarray
     strips: dict[str, Strip]
     direction_strips: dict[str, Strip]
+    faces: tuple[int, int] | None = None

@@ -1,0 +1,161 @@
+"""Where the lines, bars and labels of a chart go: from values to coordinates, ready for SVG."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from reports.page import BarChart, LineChart, shown
+
+WIDTH, HEIGHT = 520.0, 260.0  # of a line chart, in SVG units
+LEFT, RIGHT, TOP, BOTTOM = 62.0, 12.0, 14.0, 44.0  # margins
+BAR, BARS_HEIGHT = 32.0, 220.0
+DOTS = 60  # points to point at; of more, every second or third
+
+
+@dataclass(frozen=True)
+class Tick:
+    at: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Dot:
+    x: float
+    y: float
+    about: str
+
+
+@dataclass(frozen=True)
+class Line:
+    name: str
+    path: str
+    dots: tuple[Dot, ...]
+
+
+@dataclass(frozen=True)
+class Lines:
+    """A line chart laid out: a box, ticks along its edges, lines in it."""
+
+    width: float
+    height: float
+    left: float
+    right: float
+    top: float
+    bottom: float
+    x_ticks: tuple[Tick, ...]
+    y_ticks: tuple[Tick, ...]
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class Column:
+    x: float
+    y: float
+    width: float
+    height: float
+    label: str
+    value: str
+    strong: bool
+
+
+@dataclass(frozen=True)
+class Bars:
+    width: float
+    height: float
+    left: float
+    right: float
+    bottom: float
+    y_ticks: tuple[Tick, ...]
+    columns: tuple[Column, ...]
+
+
+def lines(chart: LineChart) -> Lines:
+    """Lay out a line chart; the y axis spans the values, not 0."""
+    points = [
+        (x, y) for one in chart.series for x, y in zip(one.x, one.y, strict=True) if y is not None
+    ]
+    x_from, x_to = _ends(x for x, _ in points)
+    ticks = round_numbers(*_ends(y for _, y in points), at_most=6)
+    y_from, y_to = ticks[0], ticks[-1]
+    right, bottom = WIDTH - RIGHT, HEIGHT - BOTTOM
+
+    def across(x: float) -> float:
+        return round(LEFT + (x - x_from) / (x_to - x_from) * (right - LEFT), 1)
+
+    def up(y: float) -> float:
+        return round(bottom - (y - y_from) / (y_to - y_from) * (bottom - TOP), 1)
+
+    made = []
+    for one in chart.series:
+        known = [(x, y) for x, y in zip(one.x, one.y, strict=True) if y is not None]
+        every = math.ceil(len(known) / DOTS)
+        path = "".join(
+            f"{'L' if index else 'M'}{across(x):g} {up(y):g}" for index, (x, y) in enumerate(known)
+        )
+        dots = tuple(
+            Dot(across(x), up(y), f"{one.name}, {chart.x_label} {x:g}: {shown(y, 'amount')}")
+            for x, y in known[::-1][::every]  # from the end, so that the last is always there
+        )
+        made.append(Line(one.name, path, dots))
+    whole = [x for x in round_numbers(x_from, x_to, at_most=8) if x.is_integer()]
+    return Lines(
+        WIDTH, HEIGHT, LEFT, right, TOP, bottom,
+        tuple(Tick(across(x), f"{x:g}") for x in whole if x_from <= x <= x_to),
+        tuple(Tick(up(y), _label(y, ticks)) for y in ticks),
+        tuple(made),
+    )  # fmt: skip
+
+
+def bars(chart: BarChart) -> Bars:
+    """Lay out a bar chart from 0."""
+    ticks = round_numbers(0.0, max([bar.value for bar in chart.bars], default=0.0), at_most=5)
+    bottom = BARS_HEIGHT - 58.0
+    scale = (bottom - TOP) / ticks[-1]
+    columns = tuple(
+        Column(
+            x=round(LEFT + index * BAR + 5, 1),
+            y=round(bottom - bar.value * scale, 1),
+            width=BAR - 10,
+            height=round(bar.value * scale, 1),
+            label=bar.label,
+            value=shown(bar.value, "amount"),
+            strong=bar.strong,
+        )
+        for index, bar in enumerate(chart.bars)
+    )
+    right = LEFT + BAR * len(columns)
+    y_ticks = tuple(Tick(round(bottom - y * scale, 1), _label(y, ticks)) for y in ticks)
+    return Bars(right + RIGHT, BARS_HEIGHT, LEFT, right, bottom, y_ticks, columns)
+
+
+def along(value: float, scale: tuple[float, float], width: float) -> float:
+    """Where a value lies on an axis of this width; what is beyond its ends is at its ends."""
+    low, high = scale
+    return round(width * max(0.0, min(1.0, (value - low) / (high - low))), 1)
+
+
+def round_numbers(low: float, high: float, *, at_most: int) -> list[float]:
+    """Evenly spaced round numbers that hold low..high, at most so many steps."""
+    raw = max((high - low) / at_most, 1e-9 * max(abs(low), abs(high), 1e-3))
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(power * m for m in (1, 2, 2.5, 5, 10, 20) if power * m >= raw * (1 - 1e-9))
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(index * step, 12) for index in range(first, max(last, first + 1) + 1)]
+
+
+def _ends(values: Iterable[float]) -> tuple[float, float]:
+    """Smallest and largest; one value gets room to either side."""
+    known = list(values)
+    low, high = min(known, default=0.0), max(known, default=1.0)
+    if high > low:
+        return low, high
+    room = abs(low) * 0.05 or 1.0
+    return low - room, high + room
+
+
+def _label(value: float, ticks: list[float]) -> str:
+    step = ticks[1] - ticks[0]
+    decimals = max(0, -math.floor(math.log10(step) + 1e-9))
+    if not (step * 10**decimals).is_integer() and decimals < 6:
+        decimals += abs(round(step * 10**decimals) - step * 10**decimals) > 1e-6
+    return f"{value:,.{decimals}f}".replace("-", "\N{MINUS SIGN}")

@@ -1,0 +1,353 @@
+"""The vocabulary of a page: frozen values that say what is shown, and nothing of HTML.
+
+A section holds blocks; a table holds cells. `build` turns them into HTML, `claims` collects the
+numbers in them, so a number cannot be on the page without being among the claims.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+MINUS = "\N{MINUS SIGN}"
+MISSING = "\N{EM DASH}"
+
+
+def finite(value: Any) -> float | None:
+    """A number as float; None for null, NaN, infinity and what is no number."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def told(value: Any) -> str:
+    """A nullable text as text; null and NaN as the empty one."""
+    return value if isinstance(value, str) else ""
+
+
+def shown(value: float, form: str) -> str:
+    """A number as the page writes it.
+
+    Args:
+        form: `score` three decimals; `signed` two, with a sign; `short` two, without the 0 before
+            the point; `count` whole; `share` per cent; `q` three decimals down to 0.001; `amount`
+            about three digits.
+    """
+    if form == "count":
+        text = f"{value:,.0f}"
+    elif form == "signed":
+        text = f"{value:+.2f}"
+    elif form == "short":
+        text = f"{value:.2f}".replace("0.", ".", 1)
+    elif form == "score":
+        text = f"{value:.3f}"
+    elif form == "q":
+        text = "<0.001" if value < 0.001 else f"{value:.3f}"
+    elif form == "share":
+        text = _per_cent(value)
+    else:
+        text = _amount(value)
+    if text[0] in "+-" and not text.strip("+-0.,"):
+        text = text[1:]  # nothing has no sign
+    return text.replace("-", MINUS)
+
+
+def _per_cent(value: float) -> str:
+    """Whole per cent, but never 0 or 100 for what is not exactly that."""
+    if 0 < value < 0.005:
+        return "<1 %"
+    if 0.995 <= value < 1:
+        return ">99 %"
+    return f"{100 * value:.0f} %"
+
+
+def _amount(value: float) -> str:
+    size = abs(value)
+    if size >= 1000:
+        return f"{value:,.0f}"
+    if size >= 100:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if size >= 1 or size == 0 else f"{value:.3g}"
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number with what keeps it from standing alone. Make it with `number`.
+
+    Attributes:
+        value, low, high, baseline: Finite, or None where not known.
+        form: As in `shown`.
+        reason: Why there is no value; shown in its place.
+        scale: Ends of an axis on which the interval is also drawn.
+        shade: Step of the diverging palette behind it, -10..10.
+        quiet: The reason only on pointing, where the same row already tells it.
+        about: Shown on pointing.
+    """
+
+    kind: ClassVar[str] = "number"
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    baseline: float | None = None
+    form: str = "score"
+    reason: str = ""
+    scale: tuple[float, float] | None = None
+    shade: int | None = None
+    quiet: bool = False
+    about: str = ""
+
+    @property
+    def text(self) -> str:
+        return MISSING if self.value is None else shown(self.value, self.form)
+
+    @property
+    def interval(self) -> str:
+        if self.value is None or self.low is None or self.high is None:
+            return ""
+        return f"[{shown(self.low, self.form)}, {shown(self.high, self.form)}]"
+
+    @property
+    def baseline_text(self) -> str:
+        if self.value is None or self.baseline is None:
+            return ""
+        return shown(self.baseline, self.form)
+
+    @property
+    def claim(self) -> float | dict[str, Any] | None:
+        """The bare value, or it with its interval, baseline and reason where it has any."""
+        extra = {"low": self.low, "high": self.high, "baseline": self.baseline}
+        known: dict[str, Any] = {key: value for key, value in extra.items() if value is not None}
+        if self.value is None and self.reason:
+            known["reason"] = self.reason
+        return {"value": self.value, **known} if known else self.value
+
+
+def number(
+    value: Any, low: Any = None, high: Any = None, baseline: Any = None, **more: Any
+) -> Number:
+    """A Number from whatever a table holds: NaN, null and infinity become None."""
+    return Number(finite(value), finite(low), finite(high), finite(baseline), **more)
+
+
+@dataclass(frozen=True)
+class Text:
+    """Words in a cell.
+
+    Attributes:
+        href: Anchor on this page, `#...`.
+        note: A second, smaller line.
+    """
+
+    kind: ClassVar[str] = "text"
+    text: str
+    href: str = ""
+    note: str = ""
+
+    @property
+    def claim(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Yes, no, or None for neither, told by a sign and words."""
+
+    kind: ClassVar[str] = "mark"
+    yes: bool | None
+    text: str
+
+    @property
+    def claim(self) -> bool | None:
+        return self.yes
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Pictures side by side, from one picture of the album.
+
+    Attributes:
+        picture: Name in the album.
+        count: Tiles in it.
+        label: What they show, in words, for those who do not see them.
+        marks: One short label a tile, below it; empty for none.
+        zero: Index of the tile that did not move; None for none.
+        title, caption: Above and below a large row of tiles.
+        size: `small` in a table, `large` on its own.
+        wrap: Into as many rows as the width asks for.
+    """
+
+    kind: ClassVar[str] = "tiles"
+    picture: str
+    count: int
+    label: str
+    marks: tuple[str, ...] = ()
+    zero: int | None = None
+    title: str = ""
+    caption: str = ""
+    size: str = "large"
+    wrap: bool = False
+    claim: ClassVar[None] = None
+
+
+Cell = Number | Text | Mark | Tiles
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's name in claims, its title, and what it means on pointing."""
+
+    key: str
+    title: str
+    about: str = ""
+    numeric: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """Cells in the order of the columns, the first naming the row; a group stands together."""
+
+    cells: tuple[Cell, ...]
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Attributes:
+    style: `plain`, `cards` (rows become cards on a narrow screen) or `heat` (dense, shaded).
+    """
+
+    kind: ClassVar[str] = "table"
+    id: str
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    style: str = "plain"
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row.cells) != len(self.columns):
+                raise ValueError(f"table {self.id}: {len(row.cells)} cells in a row")
+
+    @property
+    def groups(self) -> list[tuple[str, list[Row]]]:
+        """(group, its rows), in order of appearance."""
+        found: dict[str, list[Row]] = {}
+        for row in self.rows:
+            found.setdefault(row.group, []).append(row)
+        return list(found.items())
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A sentence or more; `facts` are the numbers in it, by name. A `lead` is set larger."""
+
+    kind: ClassVar[str] = "paragraph"
+    text: str
+    facts: tuple[tuple[str, float | None], ...] = ()
+    style: str = "plain"
+
+
+@dataclass(frozen=True)
+class Alert:
+    """Something the reader must know before reading on: a title, what it means, its members."""
+
+    title: str
+    text: str
+    members: tuple[str, ...] = ()
+    facts: tuple[tuple[str, float | None], ...] = ()
+
+
+@dataclass(frozen=True)
+class Alerts:
+    kind: ClassVar[str] = "alerts"
+    items: tuple[Alert, ...]
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line of a chart; points whose y is None are left out."""
+
+    name: str
+    x: tuple[float, ...]
+    y: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class LineChart:
+    kind: ClassVar[str] = "line_chart"
+    id: str
+    title: str
+    x_label: str
+    y_label: str
+    series: tuple[Series, ...]
+
+
+@dataclass(frozen=True)
+class Bar:
+    label: str
+    value: float
+    strong: bool = True
+
+
+@dataclass(frozen=True)
+class BarChart:
+    kind: ClassVar[str] = "bar_chart"
+    id: str
+    title: str
+    x_label: str
+    y_label: str
+    bars: tuple[Bar, ...]
+
+
+@dataclass(frozen=True)
+class Term:
+    """A word of the page in plain language, with the source it comes from."""
+
+    name: str
+    text: str
+    source: str = ""
+    href: str = ""
+
+
+@dataclass(frozen=True)
+class Glossary:
+    kind: ClassVar[str] = "glossary"
+    terms: tuple[Term, ...]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Blocks side by side where there is room."""
+
+    kind: ClassVar[str] = "columns"
+    blocks: tuple["Block", ...]
+
+
+@dataclass(frozen=True)
+class Details:
+    """Blocks that open on demand. `note` stands at the end of the line that opens them."""
+
+    kind: ClassVar[str] = "details"
+    id: str
+    title: str
+    blocks: tuple["Block", ...]
+    note: str = ""
+    open: bool = False
+
+
+Block = Paragraph | Alerts | Table | Tiles | LineChart | BarChart | Glossary | Columns | Details
+
+
+@dataclass(frozen=True)
+class Section:
+    id: str
+    title: str
+    short: str  # its name in the navigation
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True)
+class Page:
+    title: str
+    sections: tuple[Section, ...]
