@@ -1,7 +1,7 @@
 """`latentlab report`: tables and pictures of a run to one HTML page."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -35,7 +35,7 @@ def ensure_report(work: "Workspace", *, fresh: bool = False) -> None:
         {
             "made from": {path.name: files.digest(path) for path in paths if path.is_file()},
             "data": work.data.digest,
-            "config": work.config.plain(),
+            "config": _shown_config(work),
         },
         (run.report_path, run.claims_path),
     )
@@ -84,9 +84,9 @@ def gather(work: "Workspace") -> "Contents":
     directions = run.table("directions")
     return Contents(
         title=config.name,
-        config=config.plain(),
+        config=_shown_config(work),
         provenance=run.provenance(),
-        data=data.description,
+        data={key: value for key, value in data.description.items() if key != "settings"},
         positives=_positives(targets),
         history=run.history(),
         dimensions=dimensions,
@@ -104,6 +104,11 @@ def gather(work: "Workspace") -> "Contents":
             for target, group in directions.groupby("target", sort=False)
         },
     )
+
+
+def _shown_config(work: "Workspace") -> dict[str, Any]:
+    """The config as the page may show it: of a path no more than the last name."""
+    return work.config.with_paths(lambda path: Path(path.name)).plain()
 
 
 def _faces(data: "DataFolder") -> tuple[int, int] | None:

@@ -84,7 +84,7 @@ def _directions(
 
     from latentlab.artifacts import latent_columns
     from latentlab.dimensions import summarize_dimensions
-    from latentlab.errors import ConfigError
+    from latentlab.errors import ConfigError, DataError
     from latentlab.probes.analysis import direction_of
 
     names = latent_columns(latents)
@@ -99,6 +99,11 @@ def _directions(
         return {names[dimension]: axes[dimension]}
     summary = summarize_dimensions(latents)
     active = summary[summary["active"]].sort_values("kl", ascending=False)["latent"]
+    if active.empty:
+        raise DataError(
+            f"no dimension of {run.path} is active: the decoder ignores its latents."
+            " Train longer, or with a smaller objective.beta."
+        )
     return {name: axes[names.index(name)] for name in active}
 
 
@@ -112,12 +117,11 @@ def _anchor(
     if prior is not None:
         if image is not None:
             raise ConfigError("--image and --prior exclude each other. Give one of them.")
-        return numpy_generator(prior, "traverse").standard_normal(codes.shape[1])
+        return numpy_generator(prior, "traverse").standard_normal((codes.shape[1],))
     rows = latents["image_id"] == image if image is not None else latents["split"] == "test"
     if not rows.any():
         raise ConfigError(
             f"--image {image} is not in latents.parquet. Its ids look like"
             f" {latents['image_id'].iloc[0]}."
         )
-    first: np.ndarray = codes[int(rows.to_numpy().argmax())]
-    return first
+    return codes[int(rows.to_numpy().argmax())]

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from reports.page import BarChart, LineChart, shown
+from reports.page import MINUS, BarChart, LineChart, shown
 
 WIDTH, HEIGHT = 520.0, 260.0  # of a line chart, in SVG units
 LEFT, RIGHT, TOP, BOTTOM = 62.0, 12.0, 14.0, 44.0  # margins
@@ -154,8 +154,7 @@ def _ends(values: Iterable[float]) -> tuple[float, float]:
 
 
 def _label(value: float, ticks: list[float]) -> str:
+    """A tick's number with as many decimals as its step has."""
     step = ticks[1] - ticks[0]
-    decimals = max(0, -math.floor(math.log10(step) + 1e-9))
-    if not (step * 10**decimals).is_integer() and decimals < 6:
-        decimals += abs(round(step * 10**decimals) - step * 10**decimals) > 1e-6
-    return f"{value:,.{decimals}f}".replace("-", "\N{MINUS SIGN}")
+    decimals = next((d for d in range(9) if math.isclose(step * 10**d, round(step * 10**d))), 9)
+    return f"{value:,.{decimals}f}".replace("-", MINUS)

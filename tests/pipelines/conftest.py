@@ -13,7 +13,10 @@ SMALL = (
     "data.side=32",
     "model.latents=6",
     "model.widths=[8,16]",
-    "train.epochs=2",
+    "train.epochs=3",
+    "train.batch_size=8",
+    "train.learning_rate=0.003",
+    "objective.beta=0.1",
     "probe.resamples=100",
     "probe.min_positives=10",
 )

@@ -55,7 +55,7 @@ def test_rows_are_images_in_every_table(finished):
     assert np.load(data / "images.npy", mmap_mode="r").shape == (260, 32, 32, 3)
     about = read_metadata(run / "latents.parquet")
     assert about["latents"] == 6
-    assert about["beta"] == 1.0
+    assert about["beta"] == 0.1
 
 
 def test_every_probed_number_has_an_interval_or_a_reason(finished):
@@ -73,7 +73,7 @@ def test_the_config_is_spelled_out_and_names_no_folder_of_the_user(finished):
     for name in ("config.yaml", "provenance.json", "report.html", "claims.json"):
         assert str(finished.folder) not in (run / name).read_text(), name
     shown = finished("config", "show", run / "config.yaml", "--json").json
-    assert shown["objective"] == {"name": "beta_vae", "beta": 1.0}
+    assert shown["objective"] == {"name": "beta_vae", "beta": 0.1}
     assert shown["model"]["widths"] == [8, 16]
 
 
@@ -110,7 +110,7 @@ def test_the_same_config_gives_the_same_bytes(finished):
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)])
 def test_training_stopped_by_a_signal_goes_on_as_if_unbroken(finished, terminal, number, code):
-    words = terminal.small("landmarks.enabled=false", "train.epochs=60")
+    words = terminal.small("landmarks.enabled=false", "train.epochs=30")
     process = subprocess.Popen(
         [sys.executable, "-m", "pipelines", *words],
         cwd=terminal.folder,
@@ -131,7 +131,7 @@ def test_training_stopped_by_a_signal_goes_on_as_if_unbroken(finished, terminal,
 
     run = run_folder(terminal)
     assert terminal("train", run, "--resume").code == 0
-    unbroken = terminal(*terminal.small("landmarks.enabled=false", "train.epochs=60", run="runs/b"))
+    unbroken = terminal(*terminal.small("landmarks.enabled=false", "train.epochs=30", run="runs/b"))
     assert unbroken.code == 0, unbroken.err
     weights = [path / "model" / "model.safetensors" for path in (run, run_folder(terminal, "b"))]
     assert weights[0].read_bytes() == weights[1].read_bytes()
@@ -165,6 +165,17 @@ def test_traversals_are_pictures_of_the_asked_size(finished):
             assert picture.width == 56 + columns * 34 + 2
             assert picture.height == len(done.json["rows"]) * 34 + 2
         assert rows is None or len(done.json["rows"]) == rows
+
+
+def test_a_collapsed_model_is_reported_as_one(terminal):
+    words = terminal.small("landmarks.enabled=false", "objective.beta=1000", "train.epochs=2")
+    assert terminal(*words).code == 0
+    page = (run_folder(terminal) / "report.html").read_text()
+    assert "6 of 6 dimensions carry nothing" in page
+    assert terminal("which", "Smiling", "runs/small").code == 0
+    refused = terminal("traverse", "runs/small")
+    assert refused.code == 3
+    assert "no dimension of runs/small is active" in refused.err
 
 
 def test_status_tells_what_is_done_and_what_is_next(finished, terminal):
