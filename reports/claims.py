@@ -3,7 +3,17 @@
 from typing import Any
 
 from reports.contents import Contents
-from reports.page import Alerts, Block, Columns, Details, LineChart, Paragraph, Section, Table
+from reports.page import (
+    Alerts,
+    BarChart,
+    Block,
+    Columns,
+    Details,
+    LineChart,
+    Paragraph,
+    Section,
+    Table,
+)
 from reports.pictures import Album
 from reports.sections import compose
 
@@ -13,9 +23,9 @@ def claims(contents: Contents) -> dict[str, Any]:
 
     Returns:
         `title`, and `sections`: section id -> `facts` (numbers in sentences), `tables` (table id ->
-        one dict a row, keyed by column) and `charts` (chart id -> series), each where there is any.
-        A number with an interval, baseline or reason is a dict of `value`, `low`, `high`,
-        `baseline`, `reason`; what could not be measured has the value None.
+        one dict a row, keyed by column) and `charts` (chart id -> its lines or bars), each where
+        there is any. A number with an interval, baseline or reason is a dict of `value`, `low`,
+        `high`, `baseline`, `reason`; what could not be measured has the value None.
     """
     page = compose(contents, Album())
     sections = {section.id: _of_section(section) for section in page.sections}
@@ -46,6 +56,8 @@ def _of_section(section: Section) -> dict[str, Any]:
             charts[block.id] = {
                 series.name: {"x": list(series.x), "y": list(series.y)} for series in block.series
             }
+        elif isinstance(block, BarChart):
+            charts[block.id] = {bar.label: bar.value for bar in block.bars}
     found = {"facts": facts, "tables": tables, "charts": charts}
     return {key: value for key, value in found.items() if value}
 

@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+NO_BREAK = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
 MISSING = "\N{EM DASH}"
 
@@ -56,10 +57,10 @@ def shown(value: float, form: str) -> str:
 def _per_cent(value: float) -> str:
     """Whole per cent, but never 0 or 100 for what is not exactly that."""
     if 0 < value < 0.005:
-        return "<1 %"
+        return f"<1{NO_BREAK}%"
     if 0.995 <= value < 1:
-        return ">99 %"
-    return f"{100 * value:.0f} %"
+        return f">99{NO_BREAK}%"
+    return f"{100 * value:.0f}{NO_BREAK}%"
 
 
 def _amount(value: float) -> str:
@@ -240,7 +241,11 @@ class Table:
 
 @dataclass(frozen=True)
 class Paragraph:
-    """A sentence or more; `facts` are the numbers in it, by name. A `lead` is set larger."""
+    """A sentence or more; `facts` are the numbers in it, by name.
+
+    Attributes:
+        style: `plain`, `lead` (what was run) or `headline` (the answer in a sentence).
+    """
 
     kind: ClassVar[str] = "paragraph"
     text: str

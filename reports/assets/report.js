@@ -29,7 +29,8 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
     head.replaceChildren(button);
     button.addEventListener("click", () => {
       const numeric = head.classList.contains("n");
-      const up = head.ariaSort ? head.ariaSort === "descending" : !numeric;
+      const before = head.getAttribute("aria-sort");
+      const up = before ? before === "descending" : !numeric;
       for (const other of table.querySelectorAll("thead th")) other.removeAttribute("aria-sort");
       head.setAttribute("aria-sort", up ? "ascending" : "descending");
       for (const body of table.tBodies) {
@@ -46,25 +47,42 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
   });
 }
 
-// CSV: a spreadsheet would run a cell that begins like a formula, unless it is quoted.
-const csv = (text) => {
-  const plain = text.replace(/\s+/g, " ").trim().replace(/^\u2212(?=[\d.])/, "-");
-  const safe = /^[=+\-@\t\r]/.test(plain) && isNaN(plain) ? "'" + plain : plain;
-  return /[",\n]/.test(safe) ? '"' + safe.replace(/"/g, '""') + '"' : safe;
+// CSV: numbers in full, each interval in two columns of its own. A spreadsheet would run a text
+// that begins like a formula, so it gets an apostrophe; all that begins so is quoted.
+const quoted = (text) => {
+  const plain = text.replace(/\s+/g, " ").trim();
+  if (!/^[=+\-@]/.test(plain)) return /[",]/.test(plain) ? '"' + plain.replace(/"/g, '""') + '"' : plain;
+  return '"' + (isNaN(plain) ? "'" : "") + plain.replace(/"/g, '""') + '"';
 };
+function csv(table) {
+  const rows = [...table.rows].filter((row) => !row.classList.contains("group"));
+  const wide = rows[0] ? [...rows[0].cells].map((_, i) => rows.some((row) => row.cells[i].dataset.low)) : [];
+  return rows.map((row, line) => [...row.cells].flatMap((cell, i) => {
+    const own = cell.dataset.value || cell.textContent;
+    if (!wide[i]) return [own];
+    const { low = "", high = "" } = cell.dataset;
+    return line ? [own, low, high] : [own, own + " low", own + " high"];
+  }).map(quoted).join(",")).join("\n") + "\n";
+}
 for (const button of document.querySelectorAll("button.copy")) {
   button.addEventListener("click", async () => {
-    const table = document.getElementById(button.dataset.table);
-    const rows = [...table.rows].filter((row) => !row.classList.contains("group"));
-    const lines = rows.map((row) => [...row.cells].map((cell) => csv(cell.textContent)).join(","));
     let said = "Copied";
     try {
-      await navigator.clipboard.writeText(lines.join("\n"));
+      await navigator.clipboard.writeText(csv(document.getElementById(button.dataset.table)));
     } catch {
       said = "The browser does not allow copying";
     }
-    const before = button.textContent;
     button.textContent = said;
-    setTimeout(() => (button.textContent = before), 1500);
+    setTimeout(() => (button.textContent = "Copy as CSV"), 1500);
   });
 }
+
+// Paper cannot unfold: print everything, then fold again what was folded.
+let folded = [];
+addEventListener("beforeprint", () => {
+  folded = [...document.querySelectorAll("details:not([open])")];
+  for (const one of folded) one.open = true;
+});
+addEventListener("afterprint", () => {
+  for (const one of folded) one.open = false;
+});

@@ -17,7 +17,7 @@ def compose(contents: Contents, album: Album) -> Page:
         evidence.truth(contents, found),
         evidence.scores(found),
         model.pictures(contents, album),
-        model.dimensions(contents, album),
+        model.dimensions(contents, found, album),
         model.training(contents),
         evidence.metrics(contents),
         background.settings(contents),

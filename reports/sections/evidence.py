@@ -1,6 +1,7 @@
 """The evidence behind the answers: the map, each target's ranks and strips, truth, scores."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from reports.findings import (
     CORRELATION,
     METRIC_TITLES,
     ROLE_TITLES,
+    UNKNOWN,
     WEIGHT,
     Finding,
     Place,
@@ -65,7 +67,9 @@ def heat_map(contents: Contents, found: tuple[Finding, ...]) -> Section | None:
             value = finite(r.at[one.target, name])
             about = "" if value is None else f"{one.target}, {name}: r = {value:+.3f}"
             shade = None if value is None else palette.level(value)
-            cells.append(number(value, form="short", shade=shade, about=about, reason="constant"))
+            cells.append(
+                number(value, form="short", shade=shade, about=about, reason=UNKNOWN, quiet=True)
+            )
         title = ROLE_TITLES.get(one.role, one.role)
         made.append(Row((Text(one.target, href=f"#{one.anchor}"), *cells), title))
     left_out = len(contents.dimensions) - len(latents)
@@ -89,12 +93,18 @@ def targets(contents: Contents, found: tuple[Finding, ...], album: Album) -> Sec
             " along the direction in which its probe's answer rises fastest."
         )
     ]
-    for one in measured:
+    for index, one in enumerate(measured):
         first = one.first()
         score = f"{METRIC_TITLES.get(one.metric, one.metric)} {one.score.text}"
         note = score if first is None else f"{score} · {first.latent}"
         blocks.append(
-            Details(one.anchor, one.target, tuple(_target(one, contents, album)), note=note)
+            Details(
+                one.anchor,
+                one.target,
+                tuple(_target(one, contents, album)),
+                note=note,
+                open=index == 0,  # so that the reader sees what is inside the others
+            )
         )
     return Section("targets", "Target by target", "Targets", tuple(blocks))
 
@@ -108,8 +118,9 @@ def _target(one: Finding, contents: Contents, album: Album) -> list[Block]:
         tiles(
             contents.strips[latent],
             album,
-            f"Decoded faces while {latent} goes from low to high",
+            latent,
             title=f"Moving {latent} alone",
+            caption=_standing(one, latent),
         )
         for latent in _best(one)
         if latent in contents.strips
@@ -119,8 +130,9 @@ def _target(one: Finding, contents: Contents, album: Album) -> list[Block]:
             tiles(
                 contents.direction_strips[one.target],
                 album,
-                f"Decoded faces along the probe direction of {one.target}",
+                f"the probe direction of {one.target}",
                 title=f"Moving along the probe direction of {one.target}",
+                caption="More of it to the right.",
             )
         )
     return [*blocks, Columns(tuple(strips))] if strips else blocks
@@ -131,6 +143,15 @@ def _best(one: Finding) -> list[str]:
     order = [place.latent for place in one.ranked(CORRELATION)[:2]]
     order += [place.latent for place in one.ranked(WEIGHT)[:2]]
     return list(dict.fromkeys(order))[:STRIPS]
+
+
+def _standing(one: Finding, latent: str) -> str:
+    """Where a dimension stands for the target, and which way it points."""
+    for place in one.ranked(CORRELATION):
+        if place.latent == latent and place.value.value is not None:
+            side = "right" if place.value.value > 0 else "left"
+            return f"Rank {place.rank} by correlation ({place.value.text}: more to the {side})."
+    return ""
 
 
 def _ranking(one: Finding, measure: str, title: str) -> Table:
@@ -229,6 +250,7 @@ def scores(found: tuple[Finding, ...]) -> Section:
             cells: list[Cell] = [Text(one.target, href="" if one.reason else f"#{one.anchor}")]
             for name in metrics:
                 value = one.scores.get(name, number(None, reason="not a score of this probe"))
+                value = replace(value, quiet=value.reason == one.reason)  # told at the row's end
                 cells += [value, number(value.baseline, form=value.form)]
             cells.append(number(one.n, form="count"))
             if any(other.positives is not None for other in members):

@@ -1,8 +1,10 @@
 """The model itself: its pictures, its dimensions, and how its training went."""
 
 import numpy as np
+import pandas as pd
 
 from reports.contents import Contents
+from reports.findings import CORRELATION, Finding
 from reports.page import (
     Bar,
     BarChart,
@@ -20,13 +22,16 @@ from reports.page import (
 from reports.pictures import Album
 from reports.sections.strips import tiles
 
+MOST = 48  # pictures of a kind on the page
+GOES_WITH = 3  # targets named beside a dimension's strip
+
 
 def pictures(contents: Contents, album: Album) -> Section | None:
     """Originals above their reconstructions, and draws from the prior."""
     blocks: list[Block] = []
-    count = len(contents.originals)
+    count, samples = min(len(contents.originals), MOST), contents.samples[:MOST]
     if count:
-        pairs = np.concatenate([contents.originals, contents.reconstructions], axis=1)
+        pairs = np.concatenate([contents.originals, contents.reconstructions], axis=1)[:count]
         blocks.append(
             Tiles(
                 album.add(pairs),
@@ -37,12 +42,12 @@ def pictures(contents: Contents, album: Album) -> Section | None:
                 wrap=True,
             )
         )
-    if len(contents.samples):
+    if len(samples):
         blocks.append(
             Tiles(
-                album.add(contents.samples),
-                len(contents.samples),
-                f"{len(contents.samples)} decoded draws from the prior",
+                album.add(samples),
+                len(samples),
+                f"{len(samples)} decoded draws from the prior",
                 title="Draws from the prior",
                 caption="Mean pictures of latents drawn from N(0, 1).",
                 wrap=True,
@@ -51,8 +56,8 @@ def pictures(contents: Contents, album: Album) -> Section | None:
     return Section("pictures", "Pictures", "Pictures", tuple(blocks)) if blocks else None
 
 
-def dimensions(contents: Contents, album: Album) -> Section | None:
-    """How many nats each dimension carries, and what it does to a face."""
+def dimensions(contents: Contents, found: tuple[Finding, ...], album: Album) -> Section:
+    """How many nats each dimension carries, what it goes with, and what the decoder makes of it."""
     table = contents.dimensions
     known = table[table["kl"].notna()].sort_values("kl", ascending=False, kind="stable")
     inactive = table.loc[~table["active"].astype(bool), "latent"].astype(str).tolist()
@@ -69,13 +74,30 @@ def dimensions(contents: Contents, album: Album) -> Section | None:
             for row in known.to_dict("records")
         )
         blocks.append(BarChart("kl", "KL of each dimension", "dimension", "nats per image", bars))
-    strips = [
-        tiles(strip, album, f"Decoded faces while {name} goes from low to high", title=name)
+    goes_with = _goes_with(found)
+    strips = tuple(
+        tiles(strip, album, name, title=name, caption=goes_with.get(name, ""))
         for name, strip in contents.strips.items()
-    ]
+    )
     if strips:
-        blocks.append(Details("strips", "A strip for every active dimension", tuple(strips)))
+        title = "A strip for every active dimension, and what it goes with"
+        blocks.append(Details("strips", title, (Columns(strips),)))
     return Section("dimensions", "Dimensions", "Dimensions", tuple(blocks))
+
+
+def _goes_with(found: tuple[Finding, ...]) -> dict[str, str]:
+    """Latent -> the targets it correlates with most, in words."""
+    pairs: dict[str, list[tuple[float, str]]] = {}
+    for one in found:
+        for place in one.ranked(CORRELATION):
+            if place.value.value is not None:
+                pairs.setdefault(place.latent, []).append((place.value.value, one.target))
+    words = {}
+    for latent, known in pairs.items():
+        most = sorted(known, key=lambda pair: (-abs(pair[0]), pair[1]))[:GOES_WITH]
+        listed = ", ".join(f"{target} ({shown(r, 'signed')})" for r, target in most)
+        words[latent] = f"Correlates most with {listed}."
+    return words
 
 
 def training(contents: Contents) -> Section | None:
@@ -109,8 +131,9 @@ def training(contents: Contents) -> Section | None:
         if facts[key] is not None
     ]
     text += f", on the validation split: {', '.join(parts)} nats per image."
+    ending, extra = _ending(history)
     blocks = (
-        Paragraph(text, tuple(facts.items())),
+        Paragraph(f"{text}{ending}", (*facts.items(), *extra)),
         Columns(
             (
                 chart("reconstruction", "Reconstruction (negative log-likelihood)"),
@@ -119,3 +142,22 @@ def training(contents: Contents) -> Section | None:
         ),
     )
     return Section("training", "Training", "Training", blocks)
+
+
+def _ending(history: pd.DataFrame) -> tuple[str, tuple[tuple[str, float | None], ...]]:
+    """Where learning ended: the epoch of the best validation loss, and the last step of it."""
+    if "valid_elbo" not in history:
+        return "", ()
+    loss = history["valid_loss"] if "valid_loss" in history else -history["valid_elbo"]
+    loss = loss.to_numpy(float)
+    if not np.isfinite(loss).all() or len(loss) < 2:
+        return "", ()
+    best, last = int(loss.argmin()), float(loss[-1] - loss[-2])
+    epoch = int(history["epoch"].iloc[best])
+    text = f" The validation loss was lowest after epoch {epoch}"
+    if best == len(loss) - 1:
+        text += f" and still falling, by {shown(-last, 'amount')} nats in the last one"
+    return f"{text}. The vertical axes do not begin at 0.", (
+        ("best_epoch", epoch),
+        ("last_change_of_valid_loss", last),
+    )

@@ -86,7 +86,7 @@ def _make_contents(attributes=6, latents=5, side=16, channels=3, seed=0, names=N
             "versions": {"torch": "2"},
             "command": "latentlab demo",
             "git": None,
-            "stages": {"train": {"seconds": 12.5}},
+            "stages": {"train": {"seconds": 12.5}, "report": {"seconds": 1.5}},
         },
         data={"source": "faces", "images": 1000, "side": side, "channels": channels},
         positives=dict.fromkeys(targets, 0.25),

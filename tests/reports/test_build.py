@@ -5,14 +5,17 @@ import hashlib
 import html.parser
 import json
 import re
+from dataclasses import replace
+from importlib import resources
 
 import numpy as np
 import pytest
 
-from reports import palette
+from latentlab.pictures import Strip
+from reports import charts, figures, palette
 from reports.build import build
 from reports.claims import claims
-from reports.page import shown
+from reports.page import NO_BREAK, shown
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -123,6 +126,11 @@ def test_every_auc_is_on_the_page_and_among_the_claims(contents, page):
             assert shown(value, "score") in text
 
 
+def test_the_kl_of_each_dimension_is_among_the_claims(contents):
+    said = claims(contents)["sections"]["dimensions"]["charts"]["kl"]
+    assert said == contents.dimensions.set_index("latent")["kl"].to_dict()
+
+
 def test_claims_are_strict_json(contents, without_model):
     json.dumps(claims(contents), allow_nan=False)
     json.dumps(claims(without_model), allow_nan=False)
@@ -145,7 +153,51 @@ def test_inactive_dimensions_are_named_and_not_ranked(page, contents):
 
 
 def test_few_faces_found_is_an_alert(page):
-    assert "A face was found in 90 %" in "".join(Tags(page).text)
+    assert f"A face was found in 90{NO_BREAK}%" in "".join(Tags(page).text)
+
+
+def test_the_first_screen_says_how_many_targets_the_latents_hold(page, contents):
+    facts = claims(contents)["sections"]["answer"]["facts"]
+    aucs = contents.probes[contents.probes["metric"] == "auc"]
+    read = int((aucs["low"] > aucs["baseline"]).sum())
+    assert (facts["attribute_all"], facts["attribute_read"]) == (len(aucs), read)
+    assert facts["normalized_beta"] == pytest.approx(4.0 * 5 / (16 * 16 * 3))
+    assert f"{read} of {len(aucs)} attributes can be read off the latents" in page
+
+
+def test_an_unmeasured_target_is_told_on_the_first_screen_with_its_reason(page):
+    alerts = page[page.index('class="alerts"') : page.index('id="answers"')]
+    assert "Attribute_0 (only 7 positive images in train)" in alerts
+
+
+def test_a_missing_metric_tells_its_reason_in_sight(contents):
+    table = contents.metrics.assign(value=np.nan, reason="fewer than 2 factors")
+    text = "".join(Tags(build(replace(contents, metrics=table))).text)
+    assert "\N{EM DASH} fewer than 2 factors" in text
+
+
+def test_the_page_does_not_depend_on_how_long_it_took_to_build_it(contents, page):
+    stages = {"train": {"seconds": 12.5}, "report": {"seconds": 99.0}}
+    later = replace(contents, provenance={**contents.provenance, "stages": stages})
+    assert build(later) == page
+
+
+def test_a_picture_is_embedded_once(page, contents):
+    embedded = re.findall(r"url\(([^)]+)\)", page)
+    assert len(embedded) == len(set(embedded))
+    assert len(embedded) == len(contents.strips) + len(contents.direction_strips) + 2
+
+
+def test_long_strips_and_many_samples_are_thinned(make_contents):
+    contents = make_contents()
+    strip = Strip(np.zeros((101, 16, 16, 3), np.uint8), tuple(np.linspace(-3, 3, 101)), "steps")
+    samples = np.repeat(contents.samples, 100, axis=0)
+    tags = Tags(build(replace(contents, strips={"mu_000": strip}, samples=samples)))
+    places = {c for _, a in tags.elements for c in (a.get("class") or "").split()}
+    assert "t47" in places  # of the samples
+    assert "t48" not in places
+    labels = [a["aria-label"] for _, a in tags.elements if "mu_000" in a.get("aria-label", "")]
+    assert "15 decoded pictures along mu_000, from \N{MINUS SIGN}3 to +3 steps" in labels
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -163,6 +215,31 @@ def test_tables_alone_make_a_page(without_model):
 def test_the_largest_page_is_small_enough(make_contents):
     page = build(make_contents(attributes=40, latents=32, side=64))
     assert len(page.encode()) < 6_000_000  # noise, which WebP cannot shrink as it does faces
+
+
+def test_letters_can_be_read_in_both_themes():
+    style = resources.files("reports").joinpath("assets", "style.css").read_text(encoding="utf-8")
+    colours = dict(re.findall(r"--([\w-]+): light-dark\(([^)]+)\)", style))
+    for theme in (0, 1):
+        at = {name: pair.split(", ")[theme] for name, pair in colours.items()}
+        for letters in ("ink", "quiet", "accent"):
+            for background in ("page", "soft", "warn"):
+                assert palette.contrast(at[letters], at[background]) >= 4.5, (letters, background)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (6899.2, 7443.1), (-3e-4, 2e-4), (5, 5), (0, 0)])
+def test_ticks_hold_the_values_and_are_round(low, high):
+    ticks = charts.round_numbers(low, high, at_most=6)
+    assert 2 <= len(ticks) <= 8
+    assert ticks[0] <= low + 1e-9 and ticks[-1] >= high - 1e-9
+    assert np.allclose(np.diff(ticks), ticks[1] - ticks[0])
+
+
+def test_figures_for_papers(contents):
+    heat = figures.heat_map(contents.rankings)
+    assert len(heat.axes[0].get_yticklabels()) == contents.rankings["target"].nunique()
+    curves = figures.training_curves(contents.history)
+    assert [axes.get_title() for axes in curves.axes] == ["Reconstruction", "KL"]
 
 
 def test_heat_colours_can_be_read_in_both_themes():
