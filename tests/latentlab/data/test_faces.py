@@ -1,8 +1,6 @@
 """Generated faces: each factor moves what it names, and a face landmarker agrees."""
 
-import os
 import pickle
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,6 +16,7 @@ from latentlab.data.faces import (
     sample_factors,
 )
 from latentlab.errors import ConfigError, DataError
+from latentlab.landmarks.detector import FaceDetector, measure
 
 # The part of the picture, as shares of its side, outside of which a factor moves no pixel of a
 # face that looks straight ahead: top, bottom, left, right.
@@ -33,13 +32,6 @@ PLACES = {
     "hair_length": (0.40, 1.00, 0.00, 1.00),
     "glasses": (0.30, 0.58, 0.10, 0.90),
 }
-LANDMARKER = Path(
-    os.environ.get(
-        "LATENTLAB_FACE_LANDMARKER",
-        Path(__file__).parents[4] / "shared/data/mediapipe/face_landmarker.task",
-    )
-)
-EYES = ((33, 160, 158, 133, 153, 144), (362, 385, 387, 263, 373, 380))
 
 
 def straight_face(**changes):
@@ -206,57 +198,24 @@ def test_the_source_can_be_pickled_before_and_after_use():
         np.testing.assert_array_equal(copy.images(0, 5, 28), used)
 
 
-@pytest.fixture(scope="module")
-def landmarker():
-    if not LANDMARKER.is_file():
-        reason = f"{LANDMARKER} is missing: set LATENTLAB_FACE_LANDMARKER to the model file."
-        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
-    import mediapipe as mp
-
-    options = mp.tasks.vision.FaceLandmarkerOptions(
-        base_options=mp.tasks.BaseOptions(model_asset_path=str(LANDMARKER))
-    )
-    with mp.tasks.vision.FaceLandmarker.create_from_options(options) as detector:
-        yield (
-            lambda picture: (
-                detector.detect(
-                    mp.Image(image_format=mp.ImageFormat.SRGB, data=np.ascontiguousarray(picture))
-                ).face_landmarks
-            )
-        )
-
-
-def expression(points):
-    """Mouth aspect ratio, mean eye aspect ratio, and lift of the corners over eye distance."""
-    points = np.array([(point.x, point.y) for point in points])
-
-    def distance(a, b):
-        return np.hypot(*(points[a] - points[b]))
-
-    eyes = [(distance(b, f) + distance(c, e)) / (2 * distance(a, d)) for a, b, c, d, e, f in EYES]
-    line = points[263] - points[33]
-    up = np.array([line[1], -line[0]]) / (line @ line)
-    corners = (points[61] + points[291] - points[13] - points[14]) / 2
-    return distance(13, 14) / distance(61, 291), np.mean(eyes), corners @ up
-
-
-@pytest.mark.real
-@pytest.mark.parametrize("side", [256, 64])
-def test_a_face_landmarker_finds_the_faces_and_measures_their_factors(landmarker, side):
-    from PIL import Image
-
+@pytest.mark.parametrize(
+    ("side", "found", "least"),
+    [
+        (256, 0.99, {"mouth_opening": 0.9, "eye_opening": 0.9, "smile": 0.9}),
+        (64, 0.97, {"mouth_opening": 0.8, "eye_opening": 0.85, "smile": 0.85}),
+    ],
+)
+def test_a_face_landmarker_finds_the_faces_and_measures_their_factors(
+    face_model, side, found, least
+):
     factors = sample_factors(200, 1)
-    measured = []
-    for picture in render(factors, side):
-        shown = Image.fromarray(picture).resize((256, 256), Image.Resampling.BICUBIC)
-        found = landmarker(shown)
-        measured.append(expression(found[0]) if found else (np.nan,) * 3)
-    table = pd.DataFrame(measured, columns=["mouth_opening", "eye_opening", "smile"])
-    least = (
-        {"mouth_opening": 0.9, "eye_opening": 0.9, "smile": 0.9}
-        if side == 256
-        else {"mouth_opening": 0.8, "eye_opening": 0.85, "smile": 0.85}
-    )
-    assert table["smile"].notna().mean() >= (0.99 if side == 256 else 0.97)
+    with FaceDetector(face_model) as detector:
+        measured = measure(render(factors, side), list(map(str, factors.index)), detector)
+    assert measured["detected"].mean() >= found
+    seen_in = {
+        "mouth_opening": "mouth_aspect_ratio",
+        "eye_opening": "eye_aspect_ratio",
+        "smile": "corner_lift",
+    }
     for name, bound in least.items():
-        assert table[name].corr(factors[name]) >= bound
+        assert measured[seen_in[name]].corr(factors[name]) >= bound, name
