@@ -11,7 +11,7 @@ import importlib
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 import pydantic
 import yaml
@@ -136,14 +136,33 @@ class TraverseConfig(Section):
     """How far to either side, in standard deviations of the codes."""
 
 
-class Config(Section):
+class DataSettings(Section):
+    """Which data to prepare."""
+
+    source: SourceConfig = Field(default_factory=lambda: SourceConfig.model_validate({}))
+    data: DataConfig = DataConfig()
+
+    def plain(self) -> dict[str, Any]:
+        """The settings as nested plain values that YAML and JSON can hold."""
+        return self.model_dump(mode="json")
+
+    def with_paths(self, change: Callable[[Path], Path]) -> Self:
+        """The same settings with `change` applied to every path in them."""
+
+        def changed(value: Any) -> Any:
+            if isinstance(value, dict):
+                return {key: changed(item) for key, item in value.items()}
+            return change(value) if isinstance(value, Path) else value
+
+        return type(self).model_validate(changed(self.model_dump()))
+
+
+class Config(DataSettings):
     """Every setting of a run."""
 
     name: str = "run"
     """Shown as the report's title."""
     seed: Annotated[int, Ge(0)] = 0
-    source: SourceConfig = Field(default_factory=lambda: SourceConfig.model_validate({}))
-    data: DataConfig = DataConfig()
     landmarks: LandmarksConfig = LandmarksConfig()
     model: ModelConfig = Field(default_factory=lambda: ModelConfig.model_validate({}))
     objective: ObjectiveConfig = Field(default_factory=lambda: ObjectiveConfig.model_validate({}))
@@ -163,19 +182,8 @@ class Config(Section):
             )
         return self
 
-    def plain(self) -> dict[str, Any]:
-        """The config as nested plain values that YAML and JSON can hold."""
-        return self.model_dump(mode="json")
 
-    def with_paths(self, change: Callable[[Path], Path]) -> "Config":
-        """The same config with `change` applied to every path in it."""
-
-        def changed(value: Any) -> Any:
-            if isinstance(value, dict):
-                return {key: changed(item) for key, item in value.items()}
-            return change(value) if isinstance(value, Path) else value
-
-        return Config.model_validate(changed(self.model_dump()))
+Settings = TypeVar("Settings", bound=DataSettings)
 
 
 def load(path: Path, overrides: tuple[str, ...] = ()) -> Config:
@@ -211,11 +219,22 @@ def build(
     content: dict[str, Any], overrides: tuple[str, ...] = (), where: str = "config"
 ) -> Config:
     """Check nested plain values, as read from YAML, together with overrides."""
+    return _checked(Config, content, overrides, where)
+
+
+def build_data(content: dict[str, Any], overrides: tuple[str, ...], where: str) -> DataSettings:
+    """The same for the sections that say which data to prepare, without a model."""
+    return _checked(DataSettings, content, overrides, where)
+
+
+def _checked(
+    kind: type[Settings], content: dict[str, Any], overrides: tuple[str, ...], where: str
+) -> Settings:
     for override in overrides:
         content = _overridden(content, override)
     try:
         # A shell leaves the ~ of `--set source.root=~/celeba` alone.
-        return Config.model_validate(content).with_paths(Path.expanduser)
+        return kind.model_validate(content).with_paths(Path.expanduser)
     except pydantic.ValidationError as error:
         raise ConfigError(f"{where}: {_explained(error)}") from None
 
@@ -229,14 +248,17 @@ def _overridden(content: dict[str, Any], override: str) -> dict[str, Any]:
     except yaml.YAMLError:
         raise ConfigError(f"--set {override}: {text!r} is not a YAML value.") from None
 
+    *sections, last = key.split(".")
+
     def placed(level: Any, path: list[str]) -> dict[str, Any]:
         level = level if isinstance(level, dict) else {}
-        head, *rest = path
-        if head == "name" and level.get("name") not in (None, value):
+        if path:
+            return {**level, path[0]: placed(level.get(path[0]), path[1:])}
+        if sections and last == "name" and level.get("name") not in (None, value):
             level = {}  # another component: the old one's settings do not carry over
-        return {**level, head: placed(level.get(head), rest) if rest else value}
+        return {**level, last: value}
 
-    return placed(content, key.split("."))
+    return placed(content, sections)
 
 
 def _explained(error: pydantic.ValidationError) -> str:
@@ -245,7 +267,9 @@ def _explained(error: pydantic.ValidationError) -> str:
     first = complaints[0]
     place = ".".join(str(part) for part in first["loc"])
     nested = first.get("ctx", {}).get("error")
-    if first["type"] == "extra_forbidden":
+    if first["type"] == "missing":
+        message = f"`{place}` is missing: add it, or give it with --set {place}=VALUE"
+    elif first["type"] == "extra_forbidden":
         message = f"unknown key `{place}`{_nearest(first['loc'])}"
     elif nested is not None:
         message = f"`{place}`: {nested}"

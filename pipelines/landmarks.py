@@ -13,15 +13,16 @@ if TYPE_CHECKING:
 
 def ensure_landmarks(data: "DataFolder", *, model: Path | None, workers: int) -> None:
     """Measure every original picture of a data folder, unless that is done already."""
-    from latentlab.landmarks.detector import measure_source
-    from latentlab.landmarks.model_file import find_model
-
     from latentlab import artifacts
     from latentlab.data.prepared import reopen
+    from latentlab.landmarks.detector import FaceDetector, measure_source
+    from latentlab.landmarks.model_file import find_model
 
     if data.landmarks_path.is_file():
         return
     found = find_model(model)
+    with FaceDetector(found):
+        pass  # what keeps MediaPipe from starting is told here in one line, not by every worker
     source = reopen(data)
     detected = 0
     with (

@@ -9,10 +9,10 @@ from pipelines import console
 
 if TYPE_CHECKING:
     from latentlab.artifacts import DataFolder
-    from latentlab.config import Config
+    from latentlab.config import DataSettings
 
 
-def ensure_data(config: "Config") -> "DataFolder":
+def ensure_data(settings: "DataSettings") -> "DataFolder":
     """The data folder a config asks for, prepared now if it is not there yet.
 
     Raises:
@@ -24,11 +24,11 @@ def ensure_data(config: "Config") -> "DataFolder":
     from latentlab.data.prepared import prepare, stored_settings
     from latentlab.errors import ConfigError
 
-    folder = config.data.folder
-    source = SOURCES[config.source.name](**config.source.settings)
+    folder = settings.data.folder
+    source = SOURCES[settings.source.name](**settings.source.settings)
     wanted = {
-        "source": config.source.name,
-        "side": config.data.side,
+        "source": settings.source.name,
+        "side": settings.data.side,
         "settings": stored_settings(source, folder),
     }
     if (folder / "data.yaml").is_file():
@@ -42,7 +42,9 @@ def ensure_data(config: "Config") -> "DataFolder":
             )
         return DataFolder.open(folder)
     with console.progress(f"prepare {folder}", len(source.samples)) as advance:
-        data = prepare(source, config.source.name, folder, side=config.data.side, progress=advance)
+        data = prepare(
+            source, settings.source.name, folder, side=settings.data.side, progress=advance
+        )
     for note in data.description["notes"]:
         console.say(note)
     return data
@@ -68,7 +70,7 @@ def prepare(
         "data": {"folder": out, "side": side},
     }
     overrides = tuple(f"source.{override}" for override in set_ or [])
-    data = ensure_data(configs.build(content, overrides, where="prepare"))
+    data = ensure_data(configs.build_data(content, overrides, where="prepare"))
     facts = data.description
     console.result(
         {"data": str(data.path), **facts},

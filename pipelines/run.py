@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 def run_all(config: "Config", path: Path, *, resume: bool = False, fresh: bool = False) -> None:
     """From pictures to report in the run folder `path`."""
     from latentlab import files
+    from latentlab.landmarks.model_file import find_model
     from pipelines.encode import ensure_encoded
     from pipelines.landmarks import ensure_landmarks
     from pipelines.metrics import ensure_metrics
@@ -24,8 +25,6 @@ def run_all(config: "Config", path: Path, *, resume: bool = False, fresh: bool =
     from pipelines.train import ensure_trained
 
     if config.landmarks.enabled:
-        from latentlab.landmarks.model_file import find_model
-
         find_model(config.landmarks.model)  # a missing model is better known before the long work
     data = ensure_data(config)
     if config.landmarks.enabled:

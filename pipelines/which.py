@@ -19,7 +19,10 @@ def which(
 ) -> None:
     """Say which dimensions go with an attribute, and how sure that is."""
     from latentlab.artifacts import RunFolder
+    from latentlab.errors import ConfigError
 
+    if not run.exists() and RunFolder(Path(target)).config_path.is_file():
+        raise ConfigError(f"the target comes first: latentlab which {run} {target}")
     folder = RunFolder.open(run)
     probes, rankings = folder.table("probes"), folder.table("rankings")
     scores = _of(target, probes)

@@ -41,17 +41,14 @@ class FaceDetector:
 
     def __enter__(self) -> "FaceDetector":
         with _silence():
-            import mediapipe as mp
-
-            vision = mp.tasks.vision
-            options = vision.FaceLandmarkerOptions(
-                base_options=mp.tasks.BaseOptions(model_asset_path=str(self.model)),
-                running_mode=vision.RunningMode.IMAGE,
-                num_faces=1,
-                output_face_blendshapes=True,
-                output_facial_transformation_matrixes=True,
-            )
-            self._landmarker = vision.FaceLandmarker.create_from_options(options)
+            try:
+                self._landmarker = _landmarker(self.model)
+            except (ImportError, OSError) as error:  # a system library is not there
+                raise DataError(
+                    f"MediaPipe cannot start ({error}). On Debian and Ubuntu: apt-get install"
+                    " libegl1 libgles2 libgl1 libglib2.0-0; or leave the face statistics out with"
+                    " --set landmarks.enabled=false."
+                ) from error
             # The first picture makes the library build its graph, and talk about it.
             self.detect(np.zeros((SMALLEST, SMALLEST, 3), dtype=np.uint8))
         return self
@@ -83,6 +80,20 @@ class FaceDetector:
             blendshapes={shape.category_name: shape.score for shape in found.face_blendshapes[0]},
             transform=np.asarray(found.facial_transformation_matrixes[0]),
         )
+
+
+def _landmarker(model: Path) -> Any:
+    import mediapipe as mp
+
+    vision = mp.tasks.vision
+    options = vision.FaceLandmarkerOptions(
+        base_options=mp.tasks.BaseOptions(model_asset_path=str(model)),
+        running_mode=vision.RunningMode.IMAGE,
+        num_faces=1,
+        output_face_blendshapes=True,
+        output_facial_transformation_matrixes=True,
+    )
+    return vision.FaceLandmarker.create_from_options(options)
 
 
 def measure(

@@ -68,7 +68,7 @@ def vae(
     """
     halvings = 2 ** len(widths)
     if side % halvings:
-        fitting = max(halvings, side // halvings * halvings)
+        fitting = max(halvings, round(side / halvings) * halvings)
         raise ConfigError(
             f"a side of {side} cannot be halved {len(widths)} times."
             f" Take data.side={fitting}, or fewer model.widths."

@@ -1,5 +1,6 @@
 """Fit a probe to every target, score it on the test split, and say what could not be measured."""
 
+import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -123,14 +124,19 @@ def direction_of(directions: pd.DataFrame, target: str, names: Sequence[str]) ->
         directions: The table of `probe_targets`.
 
     Raises:
-        DataError: The target has no direction; the message lists those that have one.
+        DataError: The target has no direction; the message names the nearest that has one.
     """
     found = directions[directions["target"] == target].set_index("latent")["weight"]
     if found.empty:
-        known = ", ".join(map(str, directions["target"].unique())) or "none"
+        known = list(map(str, directions["target"].unique()))
+        close = difflib.get_close_matches(target, known, n=1)
+        hint = (
+            f"Did you mean {close[0]}?"
+            if close
+            else f"With a direction: {', '.join(known) or 'none'}."
+        )
         raise DataError(
-            f"{target} has no direction: it was not probed, or no dimension is active."
-            f" Targets with a direction: {known}."
+            f"{target} has no direction: it was not probed, or no dimension is active. {hint}"
         )
     return found.reindex(list(names)).to_numpy(np.float64)
 

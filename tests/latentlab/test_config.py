@@ -48,6 +48,17 @@ def test_another_component_by_override_does_not_keep_the_old_settings():
     assert "crop" not in config.source.settings
 
 
+def test_renaming_the_run_changes_nothing_else():
+    content = {"name": "a", "train": {"epochs": 3}, "source": {"name": "celeba", "root": "x"}}
+    assert configs.build(content, ("name=b",)) == configs.build({**content, "name": "b"})
+
+
+def test_data_are_prepared_at_sides_that_the_default_model_cannot_halve():
+    settings = configs.build_data({"data": {"side": 30}}, ("source.limit=20",), "prepare")
+    assert settings.data.side == 30
+    assert settings.source.settings["limit"] == 20
+
+
 def test_overrides_are_yaml_values():
     config = configs.build({}, ("objective.beta=4", "model.widths=[8, 16]", "name=a b"))
     assert config.objective.settings["beta"] == 4.0
@@ -74,7 +85,7 @@ def test_the_schema_tells_every_component_with_its_settings():
         ({"train": {"epochs": "many"}}, r"train\.epochs.*many"),
         ({"model": {"latents": -3}}, r"model\.latents"),
         ({"model": "vae"}, r"model.*mapping"),
-        ({"source": {"name": "celeba"}}, r"source\.root"),
+        ({"source": {"name": "celeba"}}, r"source\.root` is missing.*--set source\.root="),
         ({"objective": {"name": None}}, "unknown name"),
         ({1: 2}, "1"),
     ],

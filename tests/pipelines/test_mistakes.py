@@ -82,7 +82,7 @@ def test_a_truncated_picture_is_named(terminal, celeba):
         ("train: {epoch: 2}", ["train.epoch", "did you mean `train.epochs`"]),
         ("model: {name: vea}", ["vea", "did you mean `vae`"]),
         ("objective: {beta: -1}", ["objective", "beta", "greater than or equal to 0"]),
-        ("data: {side: 60}", ["side of 60", "data.side=56"]),
+        ("data: {side: 60}", ["side of 60", "data.side=64"]),
         ("train: [", ["cannot be read as YAML"]),
         ("just words", ["mapping"]),
     ],

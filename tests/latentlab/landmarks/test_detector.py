@@ -167,3 +167,9 @@ def test_the_signs_of_yaw_and_roll_on_real_faces(shared_data, face_model):
             turned.append(STATISTICS["head_roll"](rotated) - STATISTICS["head_roll"](face))
     assert np.corrcoef(yaw, offset)[0, 1] > 0.9  # the nose goes where the head turns
     assert np.mean(turned) == pytest.approx(10, abs=0.5)
+
+
+def test_a_machine_without_the_system_libraries_hears_what_to_install(face_model, monkeypatch):
+    monkeypatch.setitem(sys.modules, "mediapipe", None)
+    with pytest.raises(DataError, match=r"MediaPipe cannot start .*apt-get install libegl1"):
+        FaceDetector(face_model).__enter__()

@@ -93,5 +93,5 @@ def test_likelihoods_agree_with_torch_distributions():
 
 
 def test_a_side_that_cannot_be_halved_is_refused_with_one_that_can():
-    with pytest.raises(ConfigError, match=r"side of 30 .* data\.side=24"):
+    with pytest.raises(ConfigError, match=r"side of 30 .* data\.side=32"):
         build_model("vae", {}, channels=3, side=30, seed=0)
