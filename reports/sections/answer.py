@@ -151,7 +151,7 @@ def _alerts(contents: Contents, found: tuple[Finding, ...]) -> list[Alert]:
         made.append(
             Alert(
                 f"{_targets(unmeasured)} could not be measured",
-                "They are left out of the table below:",
+                "Left out of the table below:",
                 tuple(f"{one.target} ({one.reason})" for one in unmeasured),
                 (("unmeasured", len(unmeasured)),),
             )
