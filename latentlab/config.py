@@ -210,9 +210,9 @@ def save(config: Config, path: Path) -> None:
     files.write_yaml(path, relative.plain())
 
 
-def load_saved(path: Path) -> Config:
+def load_saved(path: Path, overrides: tuple[str, ...] = ()) -> Config:
     """A config that `save` wrote, with its paths relative to the current folder again."""
-    return load(path).with_paths(lambda stored: path.parent / stored)
+    return load(path, overrides).with_paths(lambda stored: path.parent / stored)
 
 
 def build(

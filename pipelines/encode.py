@@ -50,12 +50,13 @@ def ensure_encoded(work: "Workspace", *, fresh: bool = False) -> None:
 
 def encode(
     run: Annotated[Path, typer.Argument(help="A run folder with a trained model.")],
+    device: Annotated[str | None, typer.Option(help="Compute on auto, cpu, cuda or mps.")] = None,
 ) -> None:
     """Write the posterior mean and log-variance of every image."""
     from latentlab import files
     from pipelines.stages import open_workspace
 
-    work = open_workspace(run)
+    work = open_workspace(run, device)
     with files.sole_writer(work.run.path):
         ensure_encoded(work, fresh=True)
     console.result({"latents": str(work.run.latents_path)}, f"Wrote {work.run.latents_path}")

@@ -51,6 +51,7 @@ def run(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="A setting, e.g. objective.beta=4.")
     ] = None,
+    device: Annotated[str | None, typer.Option(help="Compute on auto, cpu, cuda or mps.")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the last checkpoint, or refuse.")
     ] = False,
@@ -58,6 +59,7 @@ def run(
 ) -> None:
     """Do the whole job: prepare, landmarks, train, encode, probe, metrics, report."""
     from latentlab import config as configs
+    from pipelines.stages import device_override
 
-    wanted = configs.load(config, tuple(set_ or []))
+    wanted = configs.load(config, (*(set_ or []), *device_override(device)))
     run_all(wanted, run or Path("runs") / wanted.name, resume=resume, fresh=fresh)

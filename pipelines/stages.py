@@ -35,11 +35,20 @@ class Workspace:
     data: DataFolder
 
 
-def open_workspace(path: Path) -> Workspace:
-    """The run in `path`, which must have a config and a prepared data folder."""
+def open_workspace(path: Path, device: str | None = None) -> Workspace:
+    """The run in `path`, which must have a config and a prepared data folder.
+
+    Args:
+        device: Compute there this time, whatever the config says.
+    """
     run = RunFolder.open(path)
-    config = configs.load_saved(run.config_path)
+    config = configs.load_saved(run.config_path, device_override(device))
     return Workspace(run, config, DataFolder.open(config.data.folder))
+
+
+def device_override(device: str | None) -> tuple[str, ...]:
+    """What `--device` means among the `--set` options."""
+    return () if device is None else (f"train.device={device}",)
 
 
 def start_run(path: Path, config: Config) -> RunFolder:

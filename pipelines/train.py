@@ -203,6 +203,7 @@ def train(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="With --config: a setting, key.key=value.")
     ] = None,
+    device: Annotated[str | None, typer.Option(help="Compute on auto, cpu, cuda or mps.")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the last checkpoint, or refuse.")
     ] = False,
@@ -220,7 +221,7 @@ def train(
         wanted = configs.load(config, tuple(set_ or []))
         start_run(run, wanted)
         ensure_data(wanted)
-    work = open_workspace(run)
+    work = open_workspace(run, device)
     with files.sole_writer(work.run.path):
         ensure_trained(work, resume=resume, fresh=fresh)
     last = work.run.history().iloc[-1]

@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 from latentlab.artifacts import TABLES, read_metadata
@@ -190,6 +191,16 @@ def test_the_stages_can_be_called_one_by_one(finished):
     for stage in ("encode", "probe", "metrics", "report"):
         done = finished(stage, "runs/small")
         assert done.code == 0, done.err
+
+
+def test_the_device_is_chosen_by_name(finished):
+    assert finished("encode", "runs/small", "--device", "cpu").code == 0
+    wrong = finished("encode", "runs/small", "--device", "gpu")
+    assert wrong.code == 2
+    assert "train.device" in wrong.err
+    absent = finished("encode", "runs/small", "--device", "mps")
+    assert absent.code == (0 if torch.backends.mps.is_available() else 3)
+    assert absent.code == 0 or "--device auto" in absent.err
 
 
 def test_doctor_tries_everything(finished):
