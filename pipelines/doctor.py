@@ -71,6 +71,7 @@ def _mediapipe() -> str:
     from importlib.metadata import version
 
     import numpy as np
+
     from latentlab.data.faces import Faces
     from latentlab.landmarks.detector import FaceDetector
     from latentlab.landmarks.model_file import find_model

@@ -13,11 +13,10 @@ if TYPE_CHECKING:
 
 def ensure_probed(work: "Workspace", *, fresh: bool = False) -> None:
     """Fit and score the probes and rank the dimensions, unless that was done on these inputs."""
+    from latentlab import files
     from latentlab.dimensions import summarize_dimensions
     from latentlab.probes.analysis import probe_targets
     from latentlab.rankings import rank_dimensions
-
-    from latentlab import files
     from pipelines.stages import Stage
 
     run, config, data = work.run, work.config, work.data
