@@ -1,9 +1,12 @@
 """Chance as a function of (seed, purpose, step), so that a resumed run repeats an unbroken one."""
 
 import hashlib
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:
+    import torch
 
 
 def stream(seed: int, purpose: str, step: int = 0) -> int:
@@ -16,6 +19,8 @@ def numpy_generator(seed: int, purpose: str, step: int = 0) -> np.random.Generat
     return np.random.default_rng(stream(seed, purpose, step))
 
 
-def torch_generator(seed: int, purpose: str, step: int = 0) -> torch.Generator:
+def torch_generator(seed: int, purpose: str, step: int = 0) -> "torch.Generator":
     """A generator on the CPU, so that the numbers do not depend on the device they go to."""
+    import torch  # here, since analyses of tables draw too and should not wait for it
+
     return torch.Generator().manual_seed(stream(seed, purpose, step))

@@ -56,11 +56,15 @@ def test_nothing_is_called_utils():
     assert [path for path in MODULES if "util" in path.stem or "helper" in path.stem] == []
 
 
-def test_the_command_line_answers_without_torch():
-    code = (
-        "import sys; import pipelines.cli;"
-        "slow = {'torch', 'pandas', 'sklearn', 'mediapipe', 'pydantic'};"
-        "print(sorted(slow & set(sys.modules)))"
-    )
+@pytest.mark.parametrize(
+    ("modules", "slow"),
+    [
+        ("pipelines.cli", {"torch", "pandas", "sklearn", "mediapipe", "pydantic"}),
+        ("latentlab.rankings, latentlab.metrics, reports.build, reports.claims", {"torch"}),
+    ],
+    ids=["--help", "analyses of tables"],
+)
+def test_what_need_not_wait_for_slow_imports_does_not(modules, slow):
+    code = f"import sys, {modules}; print(sorted({slow} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
