@@ -45,7 +45,7 @@ class CelebA:
 
     @cached_property
     def samples(self) -> pd.DataFrame:
-        attributes = read_attributes(self._text("list_attr_celeba.txt"))
+        attributes = self._attributes
         split = read_partition(self._text("list_eval_partition.txt"))
         unsplit = attributes.index.difference(split.index)
         if len(unsplit):
@@ -75,7 +75,7 @@ class CelebA:
     @property
     def notes(self) -> list[str]:
         """What was left out, in words."""
-        listed, used = len(read_attributes(self._text("list_attr_celeba.txt"))), len(self.samples)
+        listed, used = len(self._attributes), len(self.samples)
         return [
             f"{used:,} images used; {len(self._places):,} pictures and {listed:,} rows of labels"
             " were found."
@@ -94,6 +94,10 @@ class CelebA:
     def original(self, index: int) -> np.ndarray:
         name = self.samples["image_id"].iloc[index]
         return np.asarray(decode(self._read(name), name))
+
+    @cached_property
+    def _attributes(self) -> pd.DataFrame:
+        return read_attributes(self._text("list_attr_celeba.txt"))
 
     @cached_property
     def _places(self) -> dict[str, tuple[Path, str | None]]:
