@@ -73,8 +73,8 @@ def version(
 
 def main() -> None:
     """Run a command; what a user can mend ends in one line and an exit code, not in a traceback."""
-    # Idle threads that spin slow each other twentyfold where cores are shared; read by torch's
-    # OpenMP when it is first imported, so it must be said here.
+    # Idle threads that spin slow each other where cores are shared (beside another job, two trials:
+    # 1.8 and 22 times). torch's OpenMP reads this when it is first imported, so it is said here.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app()
