@@ -7,7 +7,7 @@ Polars read as they are.
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,8 @@ from latentlab.errors import DataError, MissingArtifactError
 
 SPLITS = ("train", "valid", "test")
 ROLES = ("attribute", "statistic", "factor")  # what a target is: a label, a measurement, the truth
+
+REFUSED = "refused.csv"
 
 # The columns every table of this name has; more may follow.
 TABLES: dict[str, tuple[str, ...]] = {
@@ -98,8 +100,22 @@ class DataFolder:
         """uint8, (images, side, side, channels), memory-mapped and read-only."""
         return np.load(self.path / "images.npy", mmap_mode="r")
 
+    def masks(self) -> np.ndarray | None:
+        """uint8, (images, side, side), memory-mapped: 255 where the picture is kept, 0 where it
+        was painted over. None for a source without masks."""
+        path = self.path / "masks.npy"
+        return np.load(path, mmap_mode="r") if path.is_file() else None
+
     def samples(self) -> pd.DataFrame:
         return read_table(self.path / "samples.parquet")
+
+    @property
+    def refused_path(self) -> Path:
+        return self.path / REFUSED
+
+    def refused(self) -> pd.DataFrame:
+        """What was found and is not a sample, as text: `name`, `what`, `reason`."""
+        return pd.read_csv(self.refused_path, dtype=str, keep_default_na=False)
 
     @property
     def landmarks_path(self) -> Path:
@@ -267,6 +283,12 @@ def table_writer(path: Path, metadata: dict[str, Any] | None = None) -> Iterator
         finally:
             if writer is not None:
                 writer.close()
+
+
+def write_refused(folder: Path, rows: Iterable[tuple[str, str, str]]) -> None:
+    """The list of what could not be used: (name, what it is, why)."""
+    table = pd.DataFrame(list(rows), columns=["name", "what", "reason"])
+    files.write_text(folder / REFUSED, table.to_csv(index=False, lineterminator="\n"))
 
 
 def relative_to(path: Path, folder: Path) -> str:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 import pydantic
 import yaml
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from latentlab import files
@@ -100,6 +100,22 @@ class DataConfig(Section):
     """The prepared data folder, made on first use and shared by many runs."""
     side: Annotated[int, Ge(28), Le(256)] = 64
     """Height and width of the prepared images, pixels."""
+    split: Literal["auto", "published", "identity", "random"] = "auto"
+    """Where train, valid and test come from: as published; whole persons; every image on its own;
+    auto takes the first of these that the source allows."""
+    valid: Annotated[float, Gt(0), Lt(1)] = 0.1
+    """Share of the images that choose, where they are not split as published."""
+    test: Annotated[float, Gt(0), Lt(1)] = 0.1
+    """Share of the images that test, likewise."""
+    split_seed: Annotated[int, Ge(0)] = 0
+    on_bad: Literal["fail", "skip"] = "fail"
+    """A picture or label that cannot be used: stop, or go on without it and list it."""
+
+    @model_validator(mode="after")
+    def leaves_some_to_train(self) -> "DataConfig":
+        if self.valid + self.test >= 1:
+            raise ValueError(f"valid {self.valid} and test {self.test} leave no image to train on")
+        return self
 
 
 class TrainConfig(Section):

@@ -7,7 +7,9 @@ import errno
 import hashlib
 import json
 import os
+import platform
 import shutil
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,7 +41,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     If the block raises, the temporary file is removed and the old content of `path` stays.
     """
     path = Path(path)
-    _make_parent(path)
+    make_folder(path.parent)
     temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
     try:
         yield temporary
@@ -54,11 +56,16 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside `path`; when the block ends it replaces `path`."""
+    """Yield a temporary folder beside `path`; when the block ends it replaces `path`.
+
+    What a killed process has left of such a folder is removed.
+    """
     path = Path(path)
-    _make_parent(path)
-    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
-    retired = path.with_name(f"{TEMPORARY}{os.getpid()}-old-{path.name}")
+    make_folder(path.parent)
+    _remove_leftovers(path)
+    mine = f"{TEMPORARY}{_machine()}-{os.getpid()}-"
+    temporary = path.with_name(f"{mine}{path.name}")
+    retired = path.with_name(f"{mine}old-{path.name}")
     try:
         temporary.mkdir()
         yield temporary
@@ -124,7 +131,7 @@ def digest_of(value: Any) -> str:
 @contextmanager
 def sole_writer(folder: Path) -> Iterator[None]:
     """Hold the folder's lock for the length of the block; a second writer is refused at once."""
-    _make_parent(folder / ".lock")
+    make_folder(folder)
     lock = filelock.FileLock(folder / ".lock", timeout=0)
     try:
         lock.acquire()
@@ -138,11 +145,37 @@ def sole_writer(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _make_parent(path: Path) -> None:
+def make_folder(path: Path) -> None:
+    """The folder and all above it, or a DataError that says why not."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _explained(path, error) from error
+
+
+def _machine() -> str:
+    """Which machine this is, on a disk that several may share, without telling its name."""
+    return f"{zlib.crc32(platform.node().encode()):08x}"
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Unfinished folders for `path` whose process, on this machine, has ended."""
+    prefix = f"{TEMPORARY}{_machine()}-"
+    for leftover in path.parent.glob(f"{prefix}*"):
+        process, _, name = leftover.name.removeprefix(prefix).partition("-")
+        ours = name in (path.name, f"old-{path.name}") and process.isdecimal()
+        if ours and not _runs(int(process)):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it runs, and is somebody else's
+        return True
+    return True
 
 
 def _explained(path: Path, error: OSError) -> Exception:

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
+
+LINE = 11  # pixels; height of the letters in a caption
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,45 @@ def labelled(sheet: np.ndarray, labels: Sequence[str], width: int = 56) -> np.nd
         draw.text((4, (row + 0.5) * height / len(labels)), label, fill="black", anchor="lm")
     colour = np.broadcast_to(sheet, (*sheet.shape[:2], 3))
     return np.concatenate([np.asarray(margin), colour], axis=1)
+
+
+def contact_sheet(
+    pictures: Sequence[np.ndarray],
+    captions: Sequence[Sequence[str]],
+    *,
+    columns: int = 8,
+    width: int = 140,
+) -> np.ndarray:
+    """Pictures in a grid, each over its caption.
+
+    Args:
+        pictures: uint8 (side, side, 1 or 3) each, of one size.
+        captions: Lines of text for each; a line too long for the picture is cut.
+        columns: Pictures in a row.
+        width: Pixels of one picture on the sheet, which is shrunk or enlarged to that.
+
+    Returns:
+        uint8, (height, width, 3).
+    """
+    gap, step = 8, LINE + 3
+    lines = max((len(caption) for caption in captions), default=0)
+    cell = width + step * lines + gap
+    rows = -(-len(pictures) // columns)
+    columns = min(columns, len(pictures))
+    sheet = Image.new("RGB", (gap + columns * (width + gap), gap + rows * cell), "white")
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(LINE)
+    for index, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
+        left, top = gap + index % columns * (width + gap), gap + index // columns * cell
+        pixels = np.ascontiguousarray(np.broadcast_to(picture, (*picture.shape[:2], 3)))
+        colour = Image.fromarray(pixels)
+        sheet.paste(colour.resize((width, width), Image.Resampling.BICUBIC), (left, top))
+        for number, line in enumerate(caption):
+            while line and draw.textlength(line, font=font) > width:
+                line = line[:-2] + "…" if line.endswith("…") else line[:-1] + "…"
+            place = (left, top + width + 2 + number * step)
+            draw.text(place, line, fill="black" if number else "#555555", font=font)
+    return np.asarray(sheet)
 
 
 def png(picture: np.ndarray) -> bytes:

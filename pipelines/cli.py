@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from latentlab.errors import LatentlabError
-from pipelines import config, console
+from pipelines import config, console, data
 from pipelines.demo import demo
 from pipelines.doctor import doctor
 from pipelines.encode import encode
@@ -37,6 +37,12 @@ settings = typer.Typer(
     epilog="Example: latentlab config show configs/celeba.yaml",
 )
 
+prepared = typer.Typer(
+    no_args_is_help=True,
+    help="Look at prepared data.",
+    epilog="Example: latentlab data show data/celeba",
+)
+
 COMMANDS: list[tuple[typer.Typer, Callable[..., Any], str]] = [
     (app, demo, "latentlab demo"),
     (app, run, "latentlab run configs/celeba.yaml --set objective.beta=4"),
@@ -51,12 +57,14 @@ COMMANDS: list[tuple[typer.Typer, Callable[..., Any], str]] = [
     (app, traverse, "latentlab traverse runs/demo --target Smiling"),
     (app, status, "latentlab status runs/demo"),
     (app, doctor, "latentlab doctor"),
+    (prepared, data.show, "latentlab data show data/celeba --target Smiling"),
     (settings, config.show, "latentlab config show configs/celeba.yaml"),
     (settings, config.validate, "latentlab config validate configs/celeba.yaml"),
     (settings, config.schema, "latentlab config schema"),
 ]
 for group, command, example in COMMANDS:
     group.command(epilog=f"Example: {example}")(console.with_manner(command))
+app.add_typer(prepared, name="data")
 app.add_typer(settings, name="config")
 
 

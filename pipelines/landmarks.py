@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def ensure_landmarks(data: "DataFolder", *, model: Path | None, workers: int) -> None:
     """Measure every original picture of a data folder, unless that is done already."""
     from latentlab import artifacts
-    from latentlab.data.prepared import reopen
+    from latentlab.data.prepared import originals
     from latentlab.landmarks.detector import FaceDetector, measure_source
     from latentlab.landmarks.model_file import find_model
 
@@ -23,16 +23,16 @@ def ensure_landmarks(data: "DataFolder", *, model: Path | None, workers: int) ->
     found = find_model(model)
     with FaceDetector(found):
         pass  # what keeps MediaPipe from starting is told here in one line, not by every worker
-    source = reopen(data)
+    source = originals(data)
     detected = 0
     with (
-        console.progress("landmarks", len(source.samples)) as advance,
+        console.progress("landmarks", len(source.image_ids)) as advance,
         artifacts.table_writer(data.landmarks_path, {"data": data.digest}) as write,
     ):
         for frame in measure_source(source, model=found, workers=workers, progress=advance):
             write(frame)
             detected += int(frame["detected"].sum())
-    console.say(f"faces found in {detected:,} of {len(source.samples):,} images")
+    console.say(f"faces found in {detected:,} of {len(source.image_ids):,} images")
 
 
 def landmarks(

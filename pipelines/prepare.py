@@ -1,36 +1,45 @@
 """`latentlab prepare`: pictures and labels to a data folder."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipelines import console
+from pipelines import census, console
 
 if TYPE_CHECKING:
     from latentlab.artifacts import DataFolder
     from latentlab.config import DataSettings
 
 
-def ensure_data(settings: "DataSettings") -> "DataFolder":
+def ensure_data(settings: "DataSettings", *, download: bool = False) -> "DataFolder":
     """The data folder a config asks for, prepared now if it is not there yet.
 
+    Args:
+        download: Fetch what the source lacks first, if it can be fetched.
+
     Raises:
-        ConfigError: the folder holds data prepared from other settings.
+        ConfigError: the folder holds data prepared from other settings, or the source cannot be
+            downloaded.
     """
     from latentlab import files
     from latentlab.artifacts import DataFolder
     from latentlab.data import SOURCES
     from latentlab.data.prepared import prepare, stored_settings
+    from latentlab.data.splits import Shares
     from latentlab.errors import ConfigError
 
-    folder = settings.data.folder
-    source = SOURCES[settings.source.name](**settings.source.settings)
+    name, data = settings.source.name, settings.data
+    folder = data.folder
+    source = SOURCES[name](**settings.source.settings)
     wanted = {
-        "source": settings.source.name,
-        "side": settings.data.side,
+        "source": name,
+        "side": data.side,
         "settings": stored_settings(source, folder),
-    }
+        "split": {
+            "policy": data.split, "seed": data.split_seed, "valid": data.valid, "test": data.test,
+        },
+    }  # fmt: skip
     if (folder / "data.yaml").is_file():
         found = files.read_yaml(folder / "data.yaml")
         different = [key for key, value in wanted.items() if found.get(key) != value]
@@ -41,21 +50,49 @@ def ensure_data(settings: "DataSettings") -> "DataFolder":
                 " Choose another data.folder, or delete that one."
             )
         return DataFolder.open(folder)
-    with console.progress(f"prepare {folder}", len(source.samples)) as advance:
-        data = prepare(
-            source, settings.source.name, folder, side=settings.data.side, progress=advance
+    if download:
+        if not hasattr(source, "download"):
+            raise ConfigError(f"{name} cannot be downloaded by latentlab; give its --root.")
+        source.download(lambda file: console.say(f"fetching {file}"))
+    with console.progress(f"prepare {folder}", len(source.listing.samples)) as advance:
+        return prepare(
+            source,
+            name,
+            folder,
+            side=data.side,
+            split=data.split,
+            shares=Shares(data.valid, data.test),
+            seed=data.split_seed,
+            on_bad=data.on_bad,
+            progress=advance,
         )
-    for note in data.description["notes"]:
-        console.say(note)
-    return data
 
 
 def prepare(
-    source: Annotated[str, typer.Argument(help="faces (generated) or celeba.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="faces (generated), celeba, celeba_mask_hq, mnist, dsprites, image_folder, arrays."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="The data folder to make.")],
     root: Annotated[Path | None, typer.Option(help="Where the source's files are.")] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="A label file, or the folder of the label files.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(help="Take this many images at most.")] = None,
     side: Annotated[int, typer.Option(help="Height and width, 28 to 256 pixels.")] = 64,
+    split: Annotated[
+        str,
+        typer.Option(help="auto, published, identity (whole persons) or random."),
+    ] = "auto",
+    on_bad: Annotated[
+        str,
+        typer.Option(help="A picture or label that cannot be used: fail, or skip and list it."),
+    ] = "fail",
+    download: Annotated[
+        bool, typer.Option("--download", help="Fetch the published files into --root first.")
+    ] = False,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Another setting of the source, key=value.")
     ] = None,
@@ -63,17 +100,13 @@ def prepare(
     """Make a data folder from a source of images."""
     from latentlab import config as configs
 
-    given = {"root": root, "limit": limit}
+    given: dict[str, Any] = {"root": root, "labels": labels, "limit": limit}
     content = {
         "source": {"name": source}
         | {key: value for key, value in given.items() if value is not None},
-        "data": {"folder": out, "side": side},
+        "data": {"folder": out, "side": side, "split": split, "on_bad": on_bad},
     }
     overrides = tuple(f"source.{override}" for override in set_ or [])
-    data = ensure_data(configs.build_data(content, overrides, where="prepare"))
-    facts = data.description
-    console.result(
-        {"data": str(data.path), **facts},
-        f"{data.path}: {facts['images']:,} images of {facts['side']}x{facts['side']}, "
-        + ", ".join(f"{count:,} {split}" for split, count in facts["splits"].items()),
-    )
+    settings = configs.build_data(content, overrides, where="prepare")
+    data = ensure_data(settings, download=download)
+    console.result({"data": str(data.path), **data.description}, census.told(data))

@@ -13,7 +13,7 @@ from PIL import Image
 from latentlab import config as configs
 from latentlab import data, metrics, objectives
 from latentlab.artifacts import Targets
-from latentlab.data.prepared import prepare, reopen
+from latentlab.data.prepared import originals, prepare
 from latentlab.models import build_model
 from latentlab.randomness import torch_generator
 
@@ -29,8 +29,9 @@ import numpy as np
 import pandas as pd
 import torch
 from annotated_types import Ge
-from PIL import Image
 from torch import Tensor
+from latentlab.data.images import central_square, decoded_original, read_pictures
+from latentlab.data.source import Block, Listing
 from latentlab.alignment import check_factors
 from latentlab.models.vae import VAE
 from latentlab.objectives import Terms
@@ -86,7 +87,8 @@ def test_the_source(monkeypatch, tmp_path):
     source = data.SOURCES["plain_folder"](**config.source.settings)
     folder = prepare(source, "plain_folder", tmp_path / "data", side=32)
     assert folder.images().shape == (20, 32, 32, 3)
-    assert np.array_equal(reopen(folder).original(3), source.original(3))
+    assert folder.description["splits"] == {"train": 16, "valid": 2, "test": 2}
+    assert np.array_equal(originals(folder).original(3), source.original(3))
 
 
 def test_every_entry_of_a_dict_has_its_line_of_docs():

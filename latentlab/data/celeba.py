@@ -1,28 +1,26 @@
-"""CelebA in its published layout: aligned pictures, 40 attributes, partition, identities."""
+"""CelebA in its published layout and those of its mirrors."""
 
-import os
-import threading
-import zipfile
-import zlib
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from annotated_types import Ge
 
-from latentlab.data.images import crop_and_resize, decode
-from latentlab.data.labels import read_attributes, read_identity, read_partition
+from latentlab.data import labels
+from latentlab.data.downloads import fetch_celeba
+from latentlab.data.images import BadPicture, central_square, decoded_original, read_pictures
+from latentlab.data.source import Block, Listing, Refusal
+from latentlab.data.stores import Place, Reader, pictures_in
 from latentlab.errors import DataError
 
 PICTURES = "img_align_celeba"
-FOLDERS = ("", "Anno", "Eval", "Img")  # where the published archive keeps its parts
-THREADS = os.cpu_count() or 1
-# The last two are a packing method that Python lacks, and a zip with a password.
-UNREADABLE = (OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
+PARTITION = "list_eval_partition.txt"
+SIZE = (178, 218)  # width and height of the aligned pictures, pixels
+BOX = ("bbox_x", "bbox_y", "bbox_width", "bbox_height")  # in the picture before it was aligned
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ class CelebA:
         root: Holds `img_align_celeba` as a folder or as one or more zips, or both.
         limit: Take this many images, evenly over the list, so that every split keeps its share.
         crop: Side of the central square that is kept, pixels of the 178x218 original.
-        labels: Folder of the text files, if they are not in `root`.
+        labels: Folder of the label files, if they are not in `root`.
     """
 
     root: Path
@@ -44,87 +42,132 @@ class CelebA:
     channels = 3
 
     @cached_property
-    def samples(self) -> pd.DataFrame:
-        attributes = self._attributes
-        split = read_partition(self._text("list_eval_partition.txt"))
-        unsplit = attributes.index.difference(split.index)
-        if len(unsplit):
+    def listing(self) -> Listing:
+        places = self._places  # a wrong root is the first thing to hear about
+        attributes = labels.read_attributes(self._needed("list_attr_celeba.txt"))
+        pictures = {PurePosixPath(name).stem: name for name in places}
+        rows = _by_stem(attributes.values)
+        both = sorted(pictures.keys() & rows.index)
+        if not both:
             raise DataError(
-                f"list_eval_partition.txt has no row for {unsplit[0]} and {len(unsplit) - 1} more"
-                " that list_attr_celeba.txt has. Fetch the two files from the same place."
+                f"none of the {len(pictures):,} pictures in {self.root} is among the"
+                f" {attributes.rows:,} rows of list_attr_celeba (such as"
+                f" {attributes.values.index[0] if len(rows) else 'none that is good'})."
             )
-        ids = attributes.index.intersection(pd.Index(sorted(self._places)), sort=True)
-        if not len(ids):
-            raise DataError(
-                f"none of the {len(self._places)} pictures in {self.root} is among the"
-                f" {len(attributes)} of list_attr_celeba.txt (such as {attributes.index[0]})."
-            )
-        if self.limit is not None and self.limit < len(ids):
-            ids = ids[np.linspace(0, len(ids) - 1, self.limit).round().astype(int)]
-        table = pd.DataFrame({"split": split.reindex(ids)}, index=ids)
-        identity = self._find("identity_CelebA.txt")
-        if identity is not None:
-            table["identity"] = read_identity(identity).reindex(ids).astype("Int64")
-        return table.join(attributes).rename_axis("image_id").reset_index()
-
-    @property
-    def roles(self) -> dict[str, str]:
-        known = {"image_id", "split", "identity"}
-        return {name: "attribute" for name in self.samples.columns if name not in known}
-
-    @property
-    def notes(self) -> list[str]:
-        """What was left out, in words."""
-        listed, used = len(self._attributes), len(self.samples)
-        return [
-            f"{used:,} images used; {len(self._places):,} pictures and {listed:,} rows of labels"
-            " were found."
+        refused = [
+            *(
+                Refusal(name, "picture", "has no row in list_attr_celeba", harmless=True)
+                for stem, name in sorted(pictures.items())
+                if stem not in rows.index
+            ),
+            *attributes.refused,
+            *(
+                Refusal(str(name), "label row", "has no picture", harmless=True)
+                for stem, name in rows["image_id"].items()
+                if stem not in pictures
+            ),
         ]
+        samples, lost, notes = self._with_the_rest(rows.loc[both])
+        listing = Listing(
+            samples.reset_index(drop=True),
+            self._roles(attributes.values.columns, samples),
+            (*lost, *refused),
+            found=len(pictures),
+            labelled=np.ones(len(samples), bool),
+            label_rows=attributes.rows,
+            notes=notes,
+        )
+        return listing.limited(self.limit)
 
-    def images(self, start: int, stop: int, side: int) -> np.ndarray:
-        ids = self.samples["image_id"].iloc[start:stop]
+    def download(self, progress: Callable[[str], None]) -> None:
+        """Fetch what is not in `root` yet."""
+        fetch_celeba(self.root, progress)
 
-        def picture(name: str, content: bytes) -> np.ndarray:
-            return crop_and_resize(decode(content, name), self.crop, side, name)
-
-        # Files are read in this thread and decoded in many, which takes nearly all the time.
-        with ThreadPoolExecutor(THREADS) as pool:
-            return np.stack(list(pool.map(picture, ids, map(self._read, ids))))
+    def read(self, start: int, stop: int, side: int) -> Block:
+        names = self._names[start:stop]
+        return read_pictures(names, self._fetch, self._frame, side)
 
     def original(self, index: int) -> np.ndarray:
-        name = self.samples["image_id"].iloc[index]
-        return np.asarray(decode(self._read(name), name))
+        """The aligned picture, uint8 (218, 178, 3)."""
+        return decoded_original(self._names[index], self._fetch)
+
+    @property
+    def _names(self) -> list[str]:
+        return self.listing.samples["image_id"].tolist()
+
+    def _frame(self, pixels: np.ndarray) -> np.ndarray:
+        height, width = pixels.shape[:2]
+        if (width, height) != SIZE:
+            raise BadPicture(
+                f"has {width}x{height} pixels, not the {SIZE[0]}x{SIZE[1]} of the aligned pictures"
+            )
+        return central_square(pixels, self.crop)
+
+    def _with_the_rest(
+        self, samples: pd.DataFrame
+    ) -> tuple[pd.DataFrame, list[Refusal], tuple[str, ...]]:
+        """Partition, identities, landmarks and boxes where they are; pictures they contradict."""
+        notes = []
+        lost: dict[str, str] = {}
+
+        def joined(
+            name: str, read: Callable[[Path], labels.LabelTable], missed: str = ""
+        ) -> pd.DataFrame | None:
+            path = self._find(name)
+            if path is None:
+                if missed:
+                    notes.append(f"{name} is not there, so {missed}.")
+                return None
+            table = read(path)
+            for refusal in table.refused:
+                if not refusal.harmless:
+                    lost[PurePosixPath(refusal.name).stem] = refusal.reason
+            known = _by_stem(table.values)
+            if name == PARTITION:
+                for stem in samples.index.difference(known.index).difference(list(lost)):
+                    lost[stem] = f"has no row in {path.name}; fetch both files from the same place"
+            return known.drop(columns="image_id").reindex(samples.index)
+
+        split = joined(PARTITION, labels.read_partition, "there is no published split")
+        identity = joined("identity_CelebA.txt", labels.read_identity, "nobody is known")
+        points = joined("list_landmarks_align_celeba.txt", labels.read_numbers)
+        boxes = joined("list_bbox_celeba.txt", labels.read_numbers)
+        if boxes is not None:
+            boxes = boxes.set_axis(list(BOX), axis=1)
+        tables = [table for table in (split, identity, points, boxes) if table is not None]
+        clash = {str(name) for table in tables for name in table.columns} & set(samples.columns)
+        if clash:
+            raise DataError(
+                f"two label files in {self.root} have a column {min(clash)}; rename it."
+            )
+        samples = samples.join(tables)
+        refused = [
+            Refusal(str(samples.at[stem, "image_id"]), "picture", reason, labelled=True)
+            for stem, reason in sorted(lost.items())
+            if stem in samples.index
+        ]
+        return samples.drop(index=lost, errors="ignore"), refused, tuple(notes)
+
+    def _roles(self, attributes: Sequence[str], samples: pd.DataFrame) -> dict[str, str]:
+        roles = dict.fromkeys(attributes, "attribute")
+        known = {"image_id", "split", "identity", *BOX, *roles}
+        points = [name for name in samples.columns if name not in known]
+        return roles | dict.fromkeys(points, "statistic")
 
     @cached_property
-    def _attributes(self) -> pd.DataFrame:
-        return read_attributes(self._text("list_attr_celeba.txt"))
-
-    @cached_property
-    def _places(self) -> dict[str, tuple[Path, str | None]]:
-        """File name -> its folder and None, or its zip and the name in there."""
+    def _places(self) -> dict[str, Place]:
+        """File name -> where it is."""
         if not self.root.is_dir():
             raise DataError(
                 f"{self.root} is not a folder. Give the one that holds {PICTURES} with --root"
                 " or source.root."
             )
-        places: dict[str, tuple[Path, str | None]] = {}
-        for archive in sorted(self.root.glob(f"{PICTURES}*.zip")) + sorted(
-            self.root.glob(f"Img/{PICTURES}*.zip")
-        ):
-            try:
-                with zipfile.ZipFile(archive) as file:
-                    for member in file.namelist():
-                        if member.lower().endswith(".jpg"):
-                            places[Path(member).name] = (archive, member)
-            except (zipfile.BadZipFile, OSError) as error:
-                raise DataError(
-                    f"{archive} is not a whole zip: {error}. Fetch it again."
-                ) from error
-        for folder in (self.root / PICTURES, self.root / "Img" / PICTURES):
-            if folder.is_dir():
-                with os.scandir(folder) as entries:
-                    names = [entry.name for entry in entries]
-                places |= {name: (folder, None) for name in names if name.lower().endswith(".jpg")}
+        places: dict[str, Place] = {}
+        for base in (self.root, self.root / "Img"):
+            for holder in [*sorted(base.glob(f"{PICTURES}*.zip")), base / PICTURES]:
+                if holder.exists():
+                    found = pictures_in(holder)
+                    places |= {PurePosixPath(name).name: place for name, place in found.items()}
         if not places:
             raise DataError(
                 f"{self.root} has no {PICTURES} folder or zip with pictures in it. Give the folder"
@@ -132,57 +175,33 @@ class CelebA:
             )
         return places
 
-    def _find(self, name: str) -> Path | None:
-        """The published text file of this name, plain or compressed, if it is there."""
-        _ = self._places  # a wrong root is the first thing to hear about
-        base = self.labels or self.root
-        for folder in FOLDERS:
-            for suffix in ("", ".xz"):
-                path = base / folder / f"{name}{suffix}"
-                if path.is_file():
-                    return path
-        return None
+    @cached_property
+    def _fetch(self) -> Reader:
+        """Pictures by the names that the labels use, which may end in .jpg where files are .png."""
+        files = {PurePosixPath(name).stem: place for name, place in self._places.items()}
+        return Reader({name: files[PurePosixPath(name).stem] for name in self._names})
 
-    def _text(self, name: str) -> Path:
+    def _find(self, name: str) -> Path | None:
+        return labels.find(name, self.labels or self.root)
+
+    def _needed(self, name: str) -> Path:
         path = self._find(name)
         if path is None:
             raise DataError(
-                f"{self.labels or self.root} has no {name}. Put it there, or name its folder with"
-                " source.labels."
+                f"{self.labels or self.root} has no {name} or .csv. Put it there, or name its"
+                " folder with --labels or source.labels."
             )
         return path
 
-    @cached_property
-    def _read(self) -> "_Reader":
-        return _Reader(self._places)
 
-
-class _Reader:
-    """Reads picture files by name.
-
-    Zips stay open, since opening the published one of 202,599 members takes a second. Each process
-    opens its own: a fork shares the position in the file, and a pickle carries no open file.
-    """
-
-    def __init__(self, places: dict[str, tuple[Path, str | None]]):
-        self.places = places
-        self.archives: dict[tuple[int, Path], zipfile.ZipFile] = {}
-        self.lock = threading.Lock()
-
-    def __reduce__(self) -> tuple[type["_Reader"], tuple[dict[str, tuple[Path, str | None]]]]:
-        return _Reader, (self.places,)
-
-    def __call__(self, name: str) -> bytes:
-        place, member = self.places[name]
-        try:
-            if member is None:
-                return (place / name).read_bytes()
-            with self.lock:
-                key = (os.getpid(), place)
-                if key not in self.archives:
-                    self.archives[key] = zipfile.ZipFile(place)
-                return self.archives[key].read(member)
-        except UNREADABLE as error:
-            raise DataError(
-                f"{name} cannot be read from {place}: {error}. Fetch it again."
-            ) from error
+def _by_stem(table: pd.DataFrame) -> pd.DataFrame:
+    """Indexed by file name without its ending; the whole name becomes the column `image_id`."""
+    names = table.index.astype(str)
+    by_stem = table.assign(image_id=names).set_axis([PurePosixPath(name).stem for name in names])
+    double = by_stem.index.duplicated(keep=False)
+    if double.any():
+        raise DataError(
+            f"the label file names {', '.join(names[double][:2])}, which differ only in their"
+            " ending. Keep one of them."
+        )
+    return by_stem

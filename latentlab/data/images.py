@@ -1,54 +1,279 @@
-"""One picture file to pixels, or a refusal that names the file."""
+"""Picture files to pixels, or a refusal that names the file."""
 
 import io
+import os
+import warnings
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
+import simplejpeg
 from PIL import Image, UnidentifiedImageError
 
+from latentlab.data.source import Block, Refusal
 from latentlab.errors import DataError
 
 MOST_PIXELS = 50_000_000  # read from the header, before anything is decoded
+GREY = 128  # what transparent pictures are laid on
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
+SUFFIXES = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm",
+    ".pgm", ".pbm", ".pnm",
+)  # fmt: skip
+THREADS = os.cpu_count() or 1
+AT_ONCE = 32  # pictures a thread decodes before they are resized together
+
+ORIENTATION = 0x0112  # the EXIF tag
+TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # its values but 1, undone
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: np.rot90(pixels, -1),
+    7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
+    8: lambda pixels: np.rot90(pixels),
+}
 
 
-def decode(content: bytes, name: str) -> Image.Image:
-    """The bytes of a picture file to an RGB picture.
+class BadPicture(Exception):
+    """Why a picture is not used, as a clause that follows its name."""
 
-    Args:
-        content: The whole file.
-        name: What to call it in an error.
+
+@dataclass(frozen=True)
+class Decoded:
+    """One picture.
+
+    Attributes:
+        pixels: uint8, (height, width, 3); the picture as a person would see it.
+        noticed: What had to be done to get there, in words.
+    """
+
+    pixels: np.ndarray
+    noticed: tuple[str, ...] = ()
+
+
+def decode(content: bytes) -> Decoded:
+    """The bytes of a picture file to 8-bit RGB.
+
+    The orientation that a camera noted is applied, transparency is laid on grey, 16 bits become 8
+    (divided by 257), and of an animation the first frame is taken.
 
     Raises:
-        DataError: it is no picture, is cut off, or has more than 50 million pixels.
+        BadPicture: it is empty, no picture, cut off, damaged, or has more than 50 million pixels.
     """
+    if not content:
+        raise BadPicture("is an empty file")
+    if content[:256].lstrip().lower().startswith((b"<!doctype html", b"<html", b"<?xml")):
+        raise BadPicture("is a web page, not a picture; fetch it again")
+    plain = _plain_jpeg(content)
+    if plain is not None:
+        return Decoded(plain)
     try:
-        with Image.open(io.BytesIO(content)) as picture:
-            if picture.width * picture.height > MOST_PIXELS:
-                raise DataError(
-                    f"{name} has {picture.width}x{picture.height} pixels, more than"
-                    f" {MOST_PIXELS:,}. Shrink it, or leave it out."
+        with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
+            pixels = picture.width * picture.height
+            if pixels > MOST_PIXELS:
+                raise BadPicture(
+                    f"has {picture.width}x{picture.height} pixels, more than {MOST_PIXELS:,};"
+                    " shrink it"
                 )
-            return picture.convert("RGB")
+            return _as_seen(picture, content)
+    except BadPicture:
+        raise
     except UnidentifiedImageError:  # its own text is the address of a buffer
-        raise DataError(
-            f"{name} cannot be decoded (it is no picture). Fetch it again, or leave it out."
-        ) from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(
-            f"{name} cannot be decoded ({error}). Fetch it again, or leave it out."
-        ) from error
+        raise BadPicture("is no picture of a known kind") from None
+    except Image.DecompressionBombError:
+        raise BadPicture(f"has more than {MOST_PIXELS:,} pixels; shrink it") from None
+    except MemoryError:
+        raise BadPicture("needs more memory than there is") from None
+    # Broken bytes lead the decoders to raise whatever comes: struct.error, KeyError, TypeError...
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise BadPicture(f"cannot be decoded ({reason}); fetch it again") from error
 
 
-def crop_and_resize(picture: Image.Image, crop: int, side: int, name: str) -> np.ndarray:
-    """The central `crop` x `crop` pixels, shrunk with antialiasing, uint8 (side, side, 3).
+def _plain_jpeg(content: bytes) -> np.ndarray | None:
+    """The pixels of the most common kind of picture, in half of Pillow's time and the same values.
+
+    None for any other kind, for one that a camera turned, and for one with the least fault in it,
+    which Pillow then judges.
+    """
+    if not content.startswith(b"\xff\xd8") or b"Exif\0\0" in content or b"MPF\0" in content:
+        return None
+    try:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(content)
+        if colours != "YCbCr" or height * width > MOST_PIXELS:
+            return None
+        return simplejpeg.decode_jpeg(content, "RGB")
+    except ValueError:
+        return None
+
+
+def _as_seen(picture: Image.Image, content: bytes) -> Decoded:
+    noticed = []
+    if getattr(picture, "n_frames", 1) > 1:
+        noticed.append("several frames, first taken")
+        picture.seek(0)
+    colour, opacity = _eight_bits(picture, content, noticed)
+    if opacity is not None and np.asarray(opacity).min() < 255:
+        noticed.append("transparent, laid on grey")
+        ground = Image.new("RGB", colour.size, (GREY, GREY, GREY))
+        colour = Image.composite(colour, ground, opacity)
+    pixels = np.asarray(colour)
+    turn = TURNS.get(picture.getexif().get(ORIENTATION, 1))
+    if turn is not None:
+        noticed.append("turned upright")
+        pixels = np.ascontiguousarray(turn(pixels))
+    return Decoded(pixels, tuple(noticed))
+
+
+def _eight_bits(
+    picture: Image.Image, content: bytes, noticed: list[str]
+) -> tuple[Image.Image, Image.Image | None]:
+    """RGB, and the opacity where there is one."""
+    if picture.format == "PNG" and content[24:25] == b"\x10":  # 16 bits a channel
+        picture.load()  # Pillow finds damage that the other decoder fills in
+        noticed.append("16 bits to 8")
+        return _png_of_16_bits(content)
+    if picture.mode.startswith("I"):
+        levels = np.asarray(picture).astype(np.int64)
+        if levels.min() < 0 or levels.max() > 65_535:
+            raise BadPicture("has 32-bit pixels, whose range is unknown; save it as 8 or 16 bits")
+        noticed.append("16 bits to 8")
+        grey = np.round(levels / 257).astype(np.uint8)
+        return Image.fromarray(grey).convert("RGB"), None
+    if picture.mode == "F":
+        raise BadPicture("has floating-point pixels, whose range is unknown; save it as 8 bits")
+    if picture.mode == "RGB" and "transparency" not in picture.info:
+        picture.load()
+        return picture, None
+    if picture.has_transparency_data:
+        layers = picture.convert("RGBA")
+        return layers.convert("RGB"), layers.getchannel("A")
+    return picture.convert("RGB"), None
+
+
+def _png_of_16_bits(content: bytes) -> tuple[Image.Image, Image.Image | None]:
+    """Pillow would keep the upper byte of each channel; torchvision reads both."""
+    import torch
+    from torchvision.io import ImageReadMode, decode_png
+
+    stored = torch.frombuffer(bytearray(content), dtype=torch.uint8)
+    deep = decode_png(stored, ImageReadMode.RGB_ALPHA).to(torch.float64)
+    eight = (deep / 257).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+    layers = Image.fromarray(eight, "RGBA")
+    return layers.convert("RGB"), layers.getchannel("A")
+
+
+def central_square(pixels: np.ndarray, crop: int | None = None) -> np.ndarray:
+    """The central `crop` x `crop` pixels, or the largest square there is.
 
     For CelebA's 178x218 and a crop of 148 that is 15 pixels from the left and 35 from the top.
-    Pillow's bilinear filter widens with the scale, which is the antialiasing.
     """
-    if min(picture.size) < crop:
-        raise DataError(
-            f"{name} has {picture.width}x{picture.height} pixels, too few for a crop of {crop}."
-            " Lower source.crop, or leave it out."
-        )
-    left, top = (picture.width - crop) // 2, (picture.height - crop) // 2
-    square = picture.crop((left, top, left + crop, top + crop))
-    return np.asarray(square.resize((side, side), Image.Resampling.BILINEAR))
+    height, width = pixels.shape[:2]
+    side = min(height, width) if crop is None else crop
+    if side > min(height, width):
+        raise BadPicture(f"has {width}x{height} pixels, too few for a crop of {side}")
+    left, top = (width - side) // 2, (height - side) // 2
+    return pixels[top : top + side, left : left + side]
+
+
+def resized(pictures: Sequence[np.ndarray], side: int) -> np.ndarray:
+    """Pictures shrunk with antialiasing, or enlarged, by bilinear filtering.
+
+    Args:
+        pictures: uint8, (height, width, channels) each, of any size; the same channels.
+
+    Returns:
+        uint8, (pictures, side, side, channels). Within 1 grey level of Pillow's
+        `resize(..., BILINEAR)`, in our measurement other than it in 0.02 % of the values, and six
+        times as fast.
+    """
+    import torch
+
+    channels = pictures[0].shape[-1] if len(pictures) else 3
+    result = np.empty((len(pictures), side, side, channels), np.uint8)
+    shapes: dict[tuple[int, ...], list[int]] = {}
+    for index, picture in enumerate(pictures):
+        shapes.setdefault(picture.shape, []).append(index)
+    for shape, indices in shapes.items():
+        stack = np.stack([pictures[index] for index in indices])
+        if shape[:2] != (side, side):
+            planes = torch.from_numpy(stack).permute(0, 3, 1, 2)  # channels innermost: the fast way
+            small = torch.nn.functional.interpolate(
+                planes, size=(side, side), mode="bilinear", antialias=True
+            )
+            stack = small.permute(0, 2, 3, 1).numpy()
+        result[indices] = stack
+    return result
+
+
+def grey(images: np.ndarray) -> np.ndarray:
+    """RGB to luminance, uint8 (..., 3) -> (..., 1), by the weights of ITU-R BT.601."""
+    weights = np.array([19_595, 38_470, 7_471], np.uint32)  # of 65,536, as Pillow has them
+    return ((images @ weights + 32_768) >> 16).astype(np.uint8)[..., None]
+
+
+def read_pictures(
+    names: Sequence[str],
+    fetch: Callable[[str], bytes],
+    frame: Callable[[np.ndarray], np.ndarray],
+    side: int,
+) -> Block:
+    """Fetch, decode, frame and resize pictures on all cores.
+
+    Args:
+        names: By which `fetch` finds them, and under which they are refused.
+        fetch: Gives the bytes of a file, or raises BadPicture.
+        frame: Cuts the part that is wanted out of (height, width, 3), or raises BadPicture.
+
+    Returns:
+        RGB images.
+    """
+
+    def some(part: Sequence[str]) -> Block:
+        cut, used, refused = [], np.zeros(len(part), bool), []
+        noticed: Counter[str] = Counter()
+        for place, name in enumerate(part):
+            try:
+                decoded = decode(fetch(name))
+                cut.append(frame(decoded.pixels))
+            except BadPicture as error:
+                refused.append(Refusal(name, "picture", str(error)))
+            else:
+                used[place] = True
+                noticed.update(decoded.noticed)
+        return Block(resized(cut, side), used, tuple(refused), noticed)
+
+    # Pillow warns of what is refused or mended here; the filter holds for all threads.
+    parts = [names[first : first + AT_ONCE] for first in range(0, len(names), AT_ONCE)]
+    with warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as pool:
+        warnings.simplefilter("ignore")
+        return joined(list(pool.map(some, parts)))
+
+
+def joined(blocks: Sequence[Block]) -> Block:
+    """Blocks one after the other as one."""
+    noticed: Counter[str] = Counter()
+    for block in blocks:
+        noticed.update(block.noticed)
+    return Block(
+        np.concatenate([block.images for block in blocks]),
+        np.concatenate(
+            [
+                np.ones(len(block.images), bool) if block.used is None else block.used
+                for block in blocks
+            ]
+        ),
+        tuple(refusal for block in blocks for refusal in block.refused),
+        noticed,
+    )
+
+
+def decoded_original(name: str, fetch: Callable[[str], bytes]) -> np.ndarray:
+    """One picture as it came, uint8 (height, width, 3), or a DataError that names it."""
+    try:
+        return decode(fetch(name)).pixels
+    except BadPicture as error:
+        raise DataError(f"{name} {error}.") from error

@@ -19,7 +19,7 @@ import pandas as pd
 from PIL import Image
 
 from latentlab import files
-from latentlab.data.source import Source
+from latentlab.data.prepared import Originals
 from latentlab.errors import DataError
 from latentlab.landmarks.statistics import STATISTICS, Face
 
@@ -121,7 +121,7 @@ def measure(
 
 
 def measure_source(
-    source: Source,
+    source: Originals,
     *,
     model: Path,
     workers: int = 0,
@@ -129,13 +129,13 @@ def measure_source(
     stop: int | None = None,
     progress: Callable[[int], None] = lambda pictures: None,
 ) -> Iterator[pd.DataFrame]:
-    """Measure the original pictures of a source, in order, a chunk at a time.
+    """Measure original pictures, in order, a chunk at a time.
 
     Args:
-        source: Picklable, as every source is.
+        source: The original pictures of a data folder.
         model: face_landmarker.task.
         workers: Processes; 0 takes one a core, 1 stays in this process.
-        start, stop: Measure only these rows of the source's samples; all of them by default.
+        start, stop: Measure only these rows of the data folder; all of them by default.
         progress: Called with the number of pictures just measured.
 
     Yields:
@@ -144,7 +144,7 @@ def measure_source(
     Raises:
         DataError: a picture cannot be read, or the native library crashed; the range is named.
     """
-    wanted = range(len(source.samples))[start:stop]
+    wanted = range(len(source.image_ids))[start:stop]
     chunks = [wanted[first : first + CHUNK] for first in range(0, len(wanted), CHUNK)]
     workers = min(workers or os.cpu_count() or 1, len(chunks))
     version = f"mediapipe {metadata.version('mediapipe')} {files.digest(model)[:12]}"
@@ -154,7 +154,7 @@ def measure_source(
 
 
 def _measured(
-    source: Source, chunks: list[range], model: Path, workers: int
+    source: Originals, chunks: list[range], model: Path, workers: int
 ) -> Iterator[pd.DataFrame]:
     if workers <= 1:
         with FaceDetector(model) as detector:
@@ -181,11 +181,11 @@ def _measured(
             waiting.popleft()
             yield frame
     except BrokenProcessPool:
-        names = source.samples["image_id"]
+        names = source.image_ids
         first, last = waiting[0][0].start, waiting[-1][0].stop - 1
         raise DataError(
             f"a face landmark process was killed or crashed on one of images {first} to {last}"
-            f" ({names.iloc[first]} to {names.iloc[last]}). Look for a damaged picture among"
+            f" ({names[first]} to {names[last]}). Look for a damaged picture among"
             " them, and if memory ran out use fewer --workers."
         ) from None
     finally:
@@ -195,10 +195,10 @@ def _measured(
         pool.shutdown(cancel_futures=True)
 
 
-_worker: tuple[Source, FaceDetector, Any] | None = None  # of this worker process
+_worker: tuple[Originals, FaceDetector, Any] | None = None  # of this worker process
 
 
-def _start_worker(source: Source, model: Path, stopping: Any) -> None:
+def _start_worker(source: Originals, model: Path, stopping: Any) -> None:
     global _worker
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _worker = (source, FaceDetector(model).__enter__(), stopping)
@@ -232,7 +232,7 @@ def _measure_in_worker(chunk: range) -> pd.DataFrame:
 
 
 def _measure_chunk(
-    source: Source,
+    source: Originals,
     chunk: range,
     detector: FaceDetector,
     stopped: Callable[[], bool] = lambda: False,
@@ -243,7 +243,7 @@ def _measure_chunk(
                 raise InterruptedError("nobody waits for this chunk any more")
             yield source.original(index)
 
-    ids = source.samples["image_id"].iloc[chunk.start : chunk.stop].tolist()
+    ids = source.image_ids[chunk.start : chunk.stop]
     return measure(originals(), ids, detector)
 
 

@@ -16,6 +16,7 @@ from sklearn.metrics import roc_auc_score
 
 from latentlab.data.celeba import CelebA
 from latentlab.data.faces import Faces
+from latentlab.data.prepared import Originals
 from latentlab.errors import DataError
 from latentlab.landmarks.detector import FaceDetector, measure, measure_source
 from latentlab.landmarks.statistics import STATISTICS
@@ -23,19 +24,19 @@ from latentlab.landmarks.statistics import STATISTICS
 
 def test_one_and_two_processes_give_the_same_table_in_order(face_model, monkeypatch):
     monkeypatch.setattr("latentlab.landmarks.detector.CHUNK", 8)
-    source = Faces(limit=60)
+    source = Originals.of(Faces(limit=60))
     tables = [
         pd.concat(measure_source(source, model=face_model, workers=workers), ignore_index=True)
         for workers in (1, 2)
     ]
     pd.testing.assert_frame_equal(*tables)
-    assert tables[0]["image_id"].tolist() == source.samples["image_id"].tolist()
+    assert tables[0]["image_id"].tolist() == list(source.image_ids)
     assert tables[0]["detected"].all()
     assert tables[0]["detector"].str.startswith("mediapipe").all()
 
 
 def test_a_part_is_the_same_rows_of_the_whole(face_model):
-    source = Faces(limit=30)
+    source = Originals.of(Faces(limit=30))
     whole, part = (
         pd.concat(measure_source(source, model=face_model, workers=1, **rows), ignore_index=True)
         for rows in ({}, {"start": 10, "stop": 25})
@@ -44,7 +45,7 @@ def test_a_part_is_the_same_rows_of_the_whole(face_model):
 
 
 def test_a_process_that_dies_is_reported_with_the_pictures_it_may_have_died_of(face_model):
-    frames = measure_source(Faces(limit=3000), model=face_model, workers=2)
+    frames = measure_source(Originals.of(Faces(limit=3000)), model=face_model, workers=2)
     next(frames)
     for worker in multiprocessing.active_children():
         worker.kill()
@@ -55,7 +56,7 @@ def test_a_process_that_dies_is_reported_with_the_pictures_it_may_have_died_of(f
 
 def test_who_stops_early_does_not_wait_for_the_chunks_under_way(face_model, monkeypatch):
     monkeypatch.setattr("latentlab.landmarks.detector.CHUNK", 150)
-    frames = measure_source(Faces(limit=6000), model=face_model, workers=2, stop=1500)
+    frames = measure_source(Originals.of(Faces(limit=6000)), model=face_model, workers=2, stop=1500)
     first = next(frames)
     start = time.monotonic()
     frames.close()
@@ -68,8 +69,9 @@ MEASURING = """
 import multiprocessing, sys
 from pathlib import Path
 from latentlab.data.faces import Faces
+from latentlab.data.prepared import Originals
 from latentlab.landmarks.detector import measure_source
-for _ in measure_source(Faces(limit=3000), model=Path(sys.argv[1]), workers=2):
+for _ in measure_source(Originals.of(Faces(limit=3000)), model=Path(sys.argv[1]), workers=2):
     print(*(worker.pid for worker in multiprocessing.active_children()), flush=True)
 """
 
@@ -121,7 +123,7 @@ def test_no_face_gives_nulls_not_zeros(face_model):
 
 
 def test_a_mirrored_face_turns_and_tilts_the_other_way(face_model):
-    source = Faces(limit=30)
+    source = Originals.of(Faces(limit=30))
     pictures = [source.original(index) for index in range(20)]
     names = [str(index) for index in range(20)]
     with FaceDetector(face_model) as detector:
@@ -141,10 +143,11 @@ def test_one_channel_is_a_grey_face(face_model):
 @pytest.mark.real
 def test_real_faces_are_found_and_open_mouths_seen(shared_data, face_model):
     source = CelebA(shared_data / "celeba", limit=300)
-    table = pd.concat(measure_source(source, model=face_model, workers=1), ignore_index=True)
+    pictures = Originals.of(source)
+    table = pd.concat(measure_source(pictures, model=face_model, workers=1), ignore_index=True)
     assert table["detected"].mean() >= 0.98
     seen = table["detected"].to_numpy()
-    labels = source.samples["Mouth_Slightly_Open"].to_numpy(dtype=bool)[seen]
+    labels = source.listing.samples["Mouth_Slightly_Open"].to_numpy(dtype=bool)[seen]
     assert roc_auc_score(labels, table["mouth_aspect_ratio"][seen]) > 0.9
 
 
