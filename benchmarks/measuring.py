@@ -63,6 +63,13 @@ def write(name: str, results: list[dict[str, Any]]) -> None:
         )
 
 
+def peak_kilobytes() -> int:
+    """The most memory this process has had. `getrusage` would also count the process that started
+    it, since Linux keeps that figure through `exec`."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0])
+
+
 def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

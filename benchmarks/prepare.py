@@ -12,7 +12,6 @@ adds to Pillow.
 """
 
 import argparse
-import resource
 import shutil
 import subprocess
 import sys
@@ -122,7 +121,7 @@ def prepare_alone() -> None:
     """Prepare the folder named on the command line, and print the peak memory in kilobytes."""
     source, folder = (Path(word) for word in sys.argv[1:])
     prepare(ImageFolder(source, crop=CROP), "image_folder", folder, side=SIDE)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    print(measuring.peak_kilobytes())
 
 
 if __name__ == "__main__":

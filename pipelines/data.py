@@ -44,7 +44,7 @@ def show(
     )
     path = out or folder.path / "contact_sheet.png"
     files.write_bytes(path, pictures.png(sheet))
-    result = {"sheet": str(path), "images": [samples["image_id"].iat[row] for row in rows]}
+    result = {"sheet": str(path), "shown": [samples["image_id"].iat[row] for row in rows]}
     console.result({**result, **folder.description}, f"{census.told(folder)}\n\n{path}")
 
 

@@ -2,11 +2,16 @@
 
 import io
 import os
+import re
+import struct
+import sys
 import warnings
+import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import simplejpeg
@@ -24,6 +29,14 @@ SUFFIXES = (
 )  # fmt: skip
 THREADS = os.cpu_count() or 1
 AT_ONCE = 32  # pictures a thread decodes before they are resized together
+
+# Damage that libjpeg fills in with grey and goes on; what else it minds, cameras do write.
+HOLES = re.compile("premature end|bad Huffman code|instead of RST", re.IGNORECASE)
+
+# Tags of TIFF, and values of theirs.
+BITS, PHOTOMETRIC, PLANES, SAMPLES = 258, 262, 284, 339
+WHITE_IS_ZERO, SEPARATE, WHOLE_NUMBERS = 0, 2, {1, 4}
+OTHER_BYTE = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 
 ORIENTATION = 0x0112  # the EXIF tag
 TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # its values but 1, undone
@@ -67,9 +80,9 @@ def decode(content: bytes) -> Decoded:
         raise BadPicture("is an empty file")
     if content[:256].lstrip().lower().startswith((b"<!doctype html", b"<html", b"<?xml")):
         raise BadPicture("is a web page, not a picture; fetch it again")
-    plain = _plain_jpeg(content)
-    if plain is not None:
-        return Decoded(plain)
+    jpeg = _jpeg(content) if content.startswith(b"\xff\xd8") else None
+    if jpeg is not None and b"Exif\0\0" not in content and b"MPF\0" not in content:
+        return Decoded(jpeg)
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
             pixels = picture.width * picture.height
@@ -78,7 +91,7 @@ def decode(content: bytes) -> Decoded:
                     f"has {picture.width}x{picture.height} pixels, more than {MOST_PIXELS:,};"
                     " shrink it"
                 )
-            return _as_seen(picture, content)
+            return _as_seen(picture, content, jpeg)
     except BadPicture:
         raise
     except UnidentifiedImageError:  # its own text is the address of a buffer
@@ -93,58 +106,95 @@ def decode(content: bytes) -> Decoded:
         raise BadPicture(f"cannot be decoded ({reason}); fetch it again") from error
 
 
-def _plain_jpeg(content: bytes) -> np.ndarray | None:
-    """The pixels of the most common kind of picture, in half of Pillow's time and the same values.
+def _jpeg(content: bytes) -> np.ndarray | None:
+    """The pixels of the most common kinds of JPEG, in half of Pillow's time and the same values.
 
-    None for any other kind, for one that a camera turned, and for one with the least fault in it,
-    which Pillow then judges.
+    None for any other kind, and for one with a small fault in it, which Pillow then judges.
+
+    Raises:
+        BadPicture: a part is missing. Pillow would make it grey without a word.
     """
-    if not content.startswith(b"\xff\xd8") or b"Exif\0\0" in content or b"MPF\0" in content:
-        return None
     try:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(content)
-        if colours != "YCbCr" or height * width > MOST_PIXELS:
+        if height * width > MOST_PIXELS:
             return None
-        return simplejpeg.decode_jpeg(content, "RGB")
-    except ValueError:
-        return None
+        if colours in ("YCbCr", "Gray", "RGB"):
+            return simplejpeg.decode_jpeg(content, "RGB")
+        simplejpeg.decode_jpeg(content, "CMYK")  # for its complaints; Pillow knows the colours
+    except ValueError as error:
+        if HOLES.search(str(error)):
+            raise BadPicture(f"cannot be decoded ({error}); fetch it again") from error
+    return None
 
 
-def _as_seen(picture: Image.Image, content: bytes) -> Decoded:
-    noticed = []
-    if getattr(picture, "n_frames", 1) > 1:
+def _as_seen(picture: Image.Image, content: bytes, jpeg: np.ndarray | None) -> Decoded:
+    noticed: list[str] = []
+    if picture.format == "PNG":
+        _check_chunks(content)
+    if getattr(picture, "is_animated", False):  # n_frames would walk through all of them
         noticed.append("several frames, first taken")
-        picture.seek(0)
-    colour, opacity = _eight_bits(picture, content, noticed)
-    if opacity is not None and np.asarray(opacity).min() < 255:
-        noticed.append("transparent, laid on grey")
-        ground = Image.new("RGB", colour.size, (GREY, GREY, GREY))
-        colour = Image.composite(colour, ground, opacity)
-    pixels = np.asarray(colour)
-    turn = TURNS.get(picture.getexif().get(ORIENTATION, 1))
-    if turn is not None:
+    orientation = picture.getexif().get(ORIENTATION, 1)  # now: once loaded, a TIFF forgets it
+    if jpeg is not None:
+        pixels = jpeg
+    else:
+        colour, opacity = _eight_bits(picture, content, noticed)
+        if opacity is not None and np.asarray(opacity).min() < 255:
+            noticed.append("transparent, laid on grey")
+            ground = Image.new("RGB", colour.size, (GREY, GREY, GREY))
+            colour = Image.composite(colour, ground, opacity)
+        pixels = np.asarray(colour)
+    if orientation in TURNS:
         noticed.append("turned upright")
-        pixels = np.ascontiguousarray(turn(pixels))
+        if picture.format != "TIFF":  # which Pillow has turned while loading
+            pixels = np.ascontiguousarray(TURNS[orientation](pixels))
     return Decoded(pixels, tuple(noticed))
+
+
+def _check_chunks(content: bytes) -> None:
+    """The checksum of every part of a PNG, which Pillow does not compare for the pixels."""
+    view, place = memoryview(content), 8
+    while place + 12 <= len(content):
+        size, kind = struct.unpack_from(">I4s", content, place)
+        end = place + 12 + size
+        if end > len(content):
+            break
+        (checksum,) = struct.unpack_from(">I", content, end - 4)
+        if zlib.crc32(view[place + 4 : end - 4]) != checksum:
+            part = kind.decode("ascii", "backslashreplace")
+            raise BadPicture(f"cannot be decoded (wrong checksum of {part}); fetch it again")
+        if kind == b"IEND":
+            return
+        place = end
+    raise BadPicture("cannot be decoded (it ends too early); fetch it again")
 
 
 def _eight_bits(
     picture: Image.Image, content: bytes, noticed: list[str]
 ) -> tuple[Image.Image, Image.Image | None]:
     """RGB, and the opacity where there is one."""
-    if picture.format == "PNG" and content[24:25] == b"\x10":  # 16 bits a channel
-        picture.load()  # Pillow finds damage that the other decoder fills in
-        noticed.append("16 bits to 8")
-        return _png_of_16_bits(content)
-    if picture.mode.startswith("I"):
-        levels = np.asarray(picture).astype(np.int64)
-        if levels.min() < 0 or levels.max() > 65_535:
-            raise BadPicture("has 32-bit pixels, whose range is unknown; save it as 8 or 16 bits")
-        noticed.append("16 bits to 8")
-        grey = np.round(levels / 257).astype(np.uint8)
-        return Image.fromarray(grey).convert("RGB"), None
     if picture.mode == "F":
         raise BadPicture("has floating-point pixels, whose range is unknown; save it as 8 bits")
+    tags: Any = picture.tag_v2 if picture.format == "TIFF" else {}  # type: ignore[attr-defined]
+    if tags:
+        _check_tiff(picture, tags)
+    if picture.format == "PNG" and content[24] == 16:  # bits a channel
+        noticed.append("16 bits to 8")
+        return _png_of_16_bits(picture, content)
+    bits = max(tags.get(BITS, (8,)))
+    if picture.mode.startswith("I"):
+        noticed.append("16 bits to 8")
+        most = 2**bits - 1 if tags else 65_535
+        levels = np.asarray(picture).astype(np.int64)
+        if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
+            levels = most - levels
+        return Image.fromarray((levels * 255 / most).round().astype(np.uint8)).convert("RGB"), None
+    if bits == 16:
+        noticed.append("16 bits to 8")
+        picture = _tiff_of_16_bits(picture, content)
+    if picture.format == "PNG" and picture.mode == "L" and content[24] in (2, 4):
+        key = picture.info.get("transparency")
+        if isinstance(key, int):  # Pillow spreads the levels over 8 bits, but not this one
+            picture.info["transparency"] = key * 255 // (2 ** content[24] - 1)
     if picture.mode == "RGB" and "transparency" not in picture.info:
         picture.load()
         return picture, None
@@ -154,16 +204,56 @@ def _eight_bits(
     return picture.convert("RGB"), None
 
 
-def _png_of_16_bits(content: bytes) -> tuple[Image.Image, Image.Image | None]:
+def _check_tiff(picture: Image.Image, tags: Any) -> None:
+    """Pillow leaves what no strip covers black, and would take other numbers for unsigned ones."""
+    layers = len(picture.getbands()) if tags.get(PLANES) == SEPARATE else 1
+    areas = [
+        (right - left) * (lower - upper) for _, (left, upper, right, lower), *_ in picture.tile
+    ]
+    if sum(areas) < picture.width * picture.height * (layers if len(areas) > 1 else 1):
+        raise BadPicture("cannot be decoded (strips are missing); fetch it again")
+    if picture.mode == "I" or not set(tags.get(SAMPLES, (1,))) <= WHOLE_NUMBERS:
+        raise BadPicture(
+            "has 32-bit or signed pixels, whose range is unknown; save it as 8 or 16 bits"
+        )
+
+
+def _png_of_16_bits(picture: Image.Image, content: bytes) -> tuple[Image.Image, Image.Image | None]:
     """Pillow would keep the upper byte of each channel; torchvision reads both."""
     import torch
     from torchvision.io import ImageReadMode, decode_png
 
+    picture.load()  # Pillow finds damage that the other decoder fills in
     stored = torch.frombuffer(bytearray(content), dtype=torch.uint8)
-    deep = decode_png(stored, ImageReadMode.RGB_ALPHA).to(torch.float64)
-    eight = (deep / 257).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+    try:
+        deep = decode_png(stored, ImageReadMode.RGB_ALPHA).permute(1, 2, 0).to(torch.int32).numpy()
+    except RuntimeError as error:  # its text is a place in torchvision's source
+        raise BadPicture("cannot be decoded (libpng refuses it); fetch it again") from error
+    eight = (deep / 257).round().astype(np.uint8)
+    key = picture.info.get("transparency")
+    if key is not None:  # the one colour that is transparent, which torchvision passes over
+        eight[(deep[..., :3] == key).all(axis=-1), 3] = 0
     layers = Image.fromarray(eight, "RGBA")
     return layers.convert("RGB"), layers.getchannel("A")
+
+
+def _tiff_of_16_bits(picture: Image.Image, content: bytes) -> Image.Image:
+    """Pillow keeps the upper byte of each channel; told of the other byte order, the lower one."""
+    if picture.mode not in ("RGB", "RGBA"):
+        return picture
+    with Image.open(io.BytesIO(content), formats=("TIFF",)) as other:
+        tiles = []
+        for tile in other.tile:
+            arguments: Any = tile.args
+            raw, *rest = arguments
+            if ";16" not in raw:
+                raise BadPicture("has 16-bit channels in separate planes; save it as 8 bits")
+            if raw.startswith("RGBa"):  # multiplied by its opacity, which the upper bytes undo
+                return picture
+            tiles.append(tile._replace(args=(raw[:-1] + OTHER_BYTE[raw[-1]], *rest)))
+        other.tile = tiles
+        levels = np.asarray(picture).astype(np.int64) * 256 + np.asarray(other)
+    return Image.fromarray((levels / 257).round().astype(np.uint8))
 
 
 def central_square(pixels: np.ndarray, crop: int | None = None) -> np.ndarray:
