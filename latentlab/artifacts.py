@@ -242,7 +242,7 @@ def read_table(path: Path) -> pd.DataFrame:
     try:
         return pq.read_table(path, page_checksum_verification=True).to_pandas()
     except (OSError, pa.ArrowException) as error:
-        reason = " ".join(str(error).split())
+        reason = " ".join(str(error).split()).rstrip(".")
         raise DataError(f"{path} is damaged or not parquet: {reason}. Make it again.") from error
 
 

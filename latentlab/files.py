@@ -58,7 +58,8 @@ def whole_file(path: Path) -> Iterator[Path]:
 def whole_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; when the block ends it replaces `path`.
 
-    What a killed process has left of such a folder is removed.
+    What a killed process has left of such a folder is removed, or brought back if it was the old
+    one and nothing has taken its name.
     """
     path = Path(path)
     make_folder(path.parent)
@@ -79,6 +80,8 @@ def whole_folder(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise _explained(path, error) from error
     finally:
+        if retired.exists() and not path.exists():  # stopped between the two
+            retired.replace(path)
         for leftover in (temporary, retired):
             shutil.rmtree(leftover, ignore_errors=True)
 
@@ -165,6 +168,8 @@ def _remove_leftovers(path: Path) -> None:
         process, _, name = leftover.name.removeprefix(prefix).partition("-")
         ours = name in (path.name, f"old-{path.name}") and process.isdecimal()
         if ours and not _runs(int(process)):
+            if name != path.name and not path.exists():  # killed between the two renamings
+                leftover.replace(path)
             shutil.rmtree(leftover, ignore_errors=True)
 
 

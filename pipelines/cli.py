@@ -19,7 +19,6 @@ from pipelines.probe import probe
 from pipelines.report import report
 from pipelines.run import run
 from pipelines.status import status
-from pipelines.stopping import CTRL_C
 from pipelines.train import train
 from pipelines.traverse import traverse
 from pipelines.which import which
@@ -91,6 +90,3 @@ def main() -> None:
             raise
         typer.echo(f"latentlab: {error}", err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("latentlab: interrupted", err=True)
-        sys.exit(CTRL_C)

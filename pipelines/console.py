@@ -12,6 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
+from pipelines.stopping import CTRL_C
+
 REPORT_EVERY = 30.0  # seconds between progress lines where there is no terminal
 
 
@@ -39,7 +41,11 @@ def with_manner(command: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(**given: Any) -> Any:
         for flag in MANNER_OPTIONS:
             setattr(manner, flag, given.pop(flag))
-        return command(**given)
+        try:
+            return command(**given)
+        except KeyboardInterrupt:  # typer would end without a word
+            typer.echo("latentlab: interrupted", err=True)
+            raise typer.Exit(CTRL_C) from None
 
     signature = inspect.signature(command)
     added = [

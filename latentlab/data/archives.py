@@ -6,6 +6,7 @@ made it did not make the data set it claims to be.
 
 import stat
 import tarfile
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -44,8 +45,8 @@ def members(path: Path) -> list[Member]:
 
     Raises:
         DataError: it is damaged, packed in a way that allows no access to single files, or has a
-            member that is a link or a device, leads out of the archive, differs from another only
-            by case, or unpacks to an absurd size.
+            member that is a link or a device, leads out of the archive, has the same name as
+            another but for its case, or unpacks to an absurd size.
     """
     name = path.name.lower()
     if name.endswith(PACKED_TAR):
@@ -60,7 +61,7 @@ def members(path: Path) -> list[Member]:
     for member in listed:
         other = seen.setdefault(_clean(path, member.name).casefold(), member.name)
         if other is not member.name:
-            what = "is there twice" if other == member.name else f"and {other} differ only by case"
+            what = "is there twice" if other == member.name else f"and {other} could be one file"
             raise _unsafe(path, member.name, what)
     return [member for member in listed if not member.name.endswith("/")]
 
@@ -95,14 +96,21 @@ def _tar_members(path: Path) -> Iterator[Member]:
                 raise _unsafe(path, entry.name, f"has {entry.size:,} bytes")
             name = entry.name + "/" if entry.isdir() else entry.name
             yield Member(name, entry.size, entry.offset_data)
+        end = archive.offset
+    # tarfile takes a damaged header for the end, and with it all that follows.
+    with path.open("rb") as file:
+        file.seek(end)
+        if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise tarfile.ReadError(f"no member and no end at byte {end:,}")
 
 
 def _clean(path: Path, name: str) -> str:
-    """The name without a trailing slash, if it stays inside the archive."""
+    """The name as a disk would know it, if it stays inside the archive."""
     parts = name.replace("\\", "/").rstrip("/").split("/")
     if parts[0] in ("", "~") or ":" in parts[0] or ".." in parts or "\0" in name:
         raise _unsafe(path, name, "leads out of the archive")
-    return "/".join(part for part in parts if part != ".")
+    name = "/".join(part for part in parts if part not in ("", "."))
+    return unicodedata.normalize("NFC", name)
 
 
 def _unsafe(path: Path, name: str, what: str) -> DataError:

@@ -1,12 +1,52 @@
 """Which images make up which batch: a function of (seed, epoch) alone."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from latentlab.randomness import numpy_generator
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What an objective sees of some images.
+
+    Attributes:
+        x: Images in [0, 1], (batch, channels, side, side).
+        mask: Share of each pixel that is kept, (batch, 1, side, side); None without masks.
+        condition: What is known of each image, (batch, conditions); None where nothing is asked.
+    """
+
+    x: Tensor
+    mask: Tensor | None = None
+    condition: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The prepared arrays that batches are taken from, in memory or memory-mapped.
+
+    Attributes:
+        images: uint8, (images, side, side, channels).
+        masks: uint8, (images, side, side).
+        conditions: float32, (images, conditions).
+    """
+
+    images: np.ndarray
+    masks: np.ndarray | None = None
+    conditions: np.ndarray | None = None
+
+    def batch(self, rows: np.ndarray, device: torch.device | str) -> Batch:
+        """These rows, in rising order, since that reads the disk forwards."""
+        rows = np.sort(rows)
+        mask = None if self.masks is None else to_tensor(self.masks[rows][..., None], device)
+        condition = None
+        if self.conditions is not None:
+            condition = torch.from_numpy(self.conditions[rows]).to(device)
+        return Batch(to_tensor(self.images[rows], device), mask, condition)
 
 
 def epoch_batches(

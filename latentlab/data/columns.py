@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -24,20 +25,25 @@ class Meaning:
         targets: Nullable boolean for attributes, float64 for statistics.
         roles: Target -> "attribute" or "statistic".
         own: `identity` and `split`, where the columns say them.
+        path: Where the columns stand.
         bad: Row number -> what is wrong with it.
+        without_split: Rows whose split is not known, though the columns say it for others.
         notes: Columns that were not used, in words.
     """
 
+    path: Path
     targets: dict[str, pd.Series] = field(default_factory=dict)
     roles: dict[str, str] = field(default_factory=dict)
     own: dict[str, pd.Series] = field(default_factory=dict)
     bad: dict[int, str] = field(default_factory=dict)
+    without_split: set[int] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
 
     def add(self, name: str, values: pd.Series, role: str) -> None:
         if name in self.targets or name in RESERVED:
             raise DataError(
-                f"two columns or classes would both be called {name}. Rename one of them."
+                f"{self.path}: two columns or classes would both be called {name}, or it is a name"
+                " of our own. Rename one of them."
             )
         self.targets[name], self.roles[name] = values, role
 
@@ -67,7 +73,7 @@ def understood(
     Raises:
         DataError: a column mixes codings, or two targets would have one name.
     """
-    meaning = Meaning()
+    meaning = Meaning(rows.path)
     for name in map(str, rows.cells.columns):
         kind = kinds.get(name) or _suggested(rows, name)
         if kind == "attribute":
@@ -82,6 +88,7 @@ def understood(
                 meaning.add(value if name in plain else f"{name}_{value}", holds, "attribute")
         elif kind == "split":
             meaning.own["split"], bad = labels.splits(rows, name)
+            meaning.without_split |= set(bad)
         elif kind == "identity":
             text = rows.cells[name].str.strip()
             meaning.own["identity"], bad = text.where(_known(rows.cells[name]), None), {}

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import simplejpeg
 from PIL import Image, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from latentlab.data.source import Block, Refusal
 from latentlab.errors import DataError
@@ -78,7 +79,8 @@ def decode(content: bytes) -> Decoded:
     """
     if not content:
         raise BadPicture("is an empty file")
-    if content[:256].lstrip().lower().startswith((b"<!doctype html", b"<html", b"<?xml")):
+    start = content[:256].removeprefix(b"\xef\xbb\xbf").lstrip()
+    if start.lower().startswith((b"<!doctype html", b"<html", b"<?xml")):
         raise BadPicture("is a web page, not a picture; fetch it again")
     jpeg = _jpeg(content) if content.startswith(b"\xff\xd8") else None
     if jpeg is not None and b"Exif\0\0" not in content and b"MPF\0" not in content:
@@ -174,9 +176,10 @@ def _eight_bits(
     """RGB, and the opacity where there is one."""
     if picture.mode == "F":
         raise BadPicture("has floating-point pixels, whose range is unknown; save it as 8 bits")
-    tags: Any = picture.tag_v2 if picture.format == "TIFF" else {}  # type: ignore[attr-defined]
-    if tags:
-        _check_tiff(picture, tags)
+    tags: Any = {}
+    if isinstance(picture, TiffImageFile):
+        tags = picture.tag_v2
+        _check_tiff(picture)
     if picture.format == "PNG" and content[24] == 16:  # bits a channel
         noticed.append("16 bits to 8")
         return _png_of_16_bits(picture, content)
@@ -204,12 +207,12 @@ def _eight_bits(
     return picture.convert("RGB"), None
 
 
-def _check_tiff(picture: Image.Image, tags: Any) -> None:
+def _check_tiff(picture: TiffImageFile) -> None:
     """Pillow leaves what no strip covers black, and would take other numbers for unsigned ones."""
+    tags = picture.tag_v2
     layers = len(picture.getbands()) if tags.get(PLANES) == SEPARATE else 1
-    areas = [
-        (right - left) * (lower - upper) for _, (left, upper, right, lower), *_ in picture.tile
-    ]
+    boxes = [tile.extents or (0, 0, *picture.size) for tile in picture.tile]
+    areas = [(right - left) * (lower - upper) for left, upper, right, lower in boxes]
     if sum(areas) < picture.width * picture.height * (layers if len(areas) > 1 else 1):
         raise BadPicture("cannot be decoded (strips are missing); fetch it again")
     if picture.mode == "I" or not set(tags.get(SAMPLES, (1,))) <= WHOLE_NUMBERS:

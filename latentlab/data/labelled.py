@@ -36,7 +36,8 @@ def listed(
     """
     columns = [name for rows in (said, table) if rows is not None for name in rows.cells.columns]
     check_kinds(kinds, columns)
-    listing = Listing(pd.DataFrame({"image_id": pd.Series(names, dtype=object)}), {})
+    samples = pd.DataFrame({"image_id": pd.Series(names, dtype=object)})
+    listing = Listing(samples, {}, found=len(names))
     if said is not None:
         listing = _with_said(listing, said, understood(said, kinds, plain=plain))
     if table is not None:
@@ -53,21 +54,30 @@ def _with_said(listing: Listing, said: Rows, meaning: Meaning) -> Listing:
     listing = _with_columns(listing, meaning, np.arange(len(names)))
     good = ~np.isin(np.arange(len(names)), list(meaning.bad))
     samples = listing.samples[good].reset_index(drop=True)
-    return replace(listing, samples=samples, refused=listing.refused + refused, found=len(names))
+    return replace(listing, samples=samples, refused=listing.refused + refused)
 
 
 def _with_table(listing: Listing, table: Rows, meaning: Meaning) -> Listing:
-    place = _joined(listing.samples["image_id"].tolist(), table)
-    lonely = np.setdiff1d(np.arange(len(table.keys)), [*place, *meaning.bad])
-    place = np.where(np.isin(place, list(meaning.bad)), -1, place)
-    unmatched = tuple(
+    names = listing.samples["image_id"].tolist()
+    place = _joined(names, table)
+    refused = refusals(table, meaning.bad)
+    lonely = np.setdiff1d(np.arange(len(table.keys)), [*place, *refused])
+    unmatched = [
         Refusal(str(table.keys[row]), "label row", "has no picture", harmless=True)
         for row in lonely
-    )
+    ]
+    # A picture that its row puts into no split is of no use, and takes the row along.
+    lost = np.isin(place, list(meaning.without_split))
+    for at in np.flatnonzero(lost):
+        row = refused.pop(int(place[at]))
+        unmatched.append(replace(row, name=names[at], what="picture", labelled=True))
+    place = np.where(np.isin(place, list(meaning.bad)), -1, place)
+    listing = _with_columns(listing, meaning, place)
     return replace(
-        _with_columns(listing, meaning, place),
-        refused=listing.refused + table.refused + refusals(table, meaning.bad) + unmatched,
-        labelled=place >= 0,
+        listing,
+        samples=listing.samples[~lost].reset_index(drop=True),
+        refused=(*listing.refused, *table.refused, *refused.values(), *unmatched),
+        labelled=(place >= 0)[~lost],
         label_rows=table.found,
     )
 

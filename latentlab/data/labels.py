@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from latentlab.artifacts import SPLITS
+from latentlab.data.images import SUFFIXES
 from latentlab.data.source import Refusal
 from latentlab.errors import DataError
 
@@ -157,14 +158,19 @@ def read_rows(
             " in its header. Rename or remove it (pandas writes one without a name unless it is"
             " told index=False)."
         )
-    if key is not None and key not in names:
-        raise DataError(f"{path} has no column {key}; it has {', '.join(names)}.")
     if not cells:
         raise DataError(f"{path} has no row of labels.")
+    if keyed and names[0].lower().endswith(SUFFIXES):
+        raise DataError(
+            f"{path} has {names[0]} in its first line, where the names of the columns are expected."
+            " Write such a line above it."
+        )
+    if key is not None and key not in names:
+        raise DataError(f"{path} has no column {key}; it has {', '.join(names)}.")
     frame = pd.DataFrame(cells, columns=names, dtype=object)
     if not keyed:
         return Rows(path, frame.index.astype(str), frame, np.array(lines), len(frame))
-    keys = frame.pop(key or names[0])
+    keys = frame.pop(key or names[0]).str.strip()
     return _unique(path, keys, frame, np.array(lines))
 
 
@@ -229,19 +235,19 @@ def splits(rows: Rows, column: str) -> tuple[pd.Series, dict[int, str]]:
     return split, bad
 
 
-def refusals(rows: Rows, bad: dict[int, str]) -> tuple[Refusal, ...]:
+def refusals(rows: Rows, bad: dict[int, str]) -> dict[int, Refusal]:
     """Rows to refuse, by number, as refusals that name file and line."""
-    return tuple(
-        Refusal(str(rows.keys[row]), "label row", f"{reason} ({_where(rows, row)})")
+    return {
+        row: Refusal(str(rows.keys[row]), "label row", f"{reason} ({_where(rows, row)})")
         for row, reason in sorted(bad.items())
-    )
+    }
 
 
 def _table(rows: Rows, values: pd.DataFrame, bad: dict[int, str]) -> LabelTable:
     good = np.ones(len(rows.keys), bool)
     good[list(bad)] = False
     kept = values.set_axis(rows.keys)[good]
-    return LabelTable(kept, rows.refused + refusals(rows, bad), rows.found)
+    return LabelTable(kept, (*rows.refused, *refusals(rows, bad).values()), rows.found)
 
 
 def _where(rows: Rows, row: int) -> str:
@@ -353,24 +359,19 @@ def _separated(path: Path, text: str) -> list[tuple[int, list[str]]]:
 
 
 def _decoded(path: Path) -> str:
-    if not path.is_file():
-        what = "is a folder, not a label file" if path.is_dir() else "does not exist"
-        raise DataError(f"{path} {what}.")
+    _check_file(path)
     try:
         content = path.read_bytes() if path.stat().st_size <= MOST_BYTES else None
         if content is not None and path.suffix == ".xz":
-            unpacker = lzma.LZMADecompressor()
-            content = unpacker.decompress(content, max_length=MOST_BYTES)
-            if not unpacker.eof:
-                cut = unpacker.needs_input
-                if cut:
-                    raise DataError(f"{path} is cut off. Fetch it again.")
-                content = None
-        if content is None:
+            with lzma.open(io.BytesIO(content)) as packed:
+                content = packed.read(MOST_BYTES + 1)
+        if content is None or len(content) > MOST_BYTES:
             raise DataError(f"{path} holds more than {MOST_BYTES:,} bytes, too many for labels.")
         if content[:256].lstrip().lower().startswith((b"<!doctype html", b"<html")):
             raise DataError(f"{path} is a web page, not a label file. Fetch it again.")
         text = content.decode("utf-8-sig")
+    except EOFError:
+        raise DataError(f"{path} is cut off. Fetch it again.") from None
     except (OSError, lzma.LZMAError) as error:
         raise DataError(f"{path} cannot be read: {error}. Fetch it again.") from error
     except UnicodeDecodeError as error:
@@ -380,12 +381,17 @@ def _decoded(path: Path) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        what = "is a folder, not a label file" if path.is_dir() else "does not exist"
+        raise DataError(f"{path} {what}.")
+
+
 def _parquet(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
     """A parquet table as text; its rows count as lines."""
     from latentlab.artifacts import read_table
 
-    if not path.is_file():
-        raise DataError(f"{path} does not exist.")
+    _check_file(path)
     frame = read_table(path)
     if any(frame.index.names):  # a named index is a column to whoever wrote it
         frame = frame.reset_index()

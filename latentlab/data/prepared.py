@@ -5,7 +5,7 @@ import io
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -57,8 +57,9 @@ def prepare(
         raise DataError(f"{folder} exists and is not a data folder. Choose another --out.")
     listing = source.listing
     _check(listing)
+    listing = _with_split(listing, splits.POLICIES[split](listing.samples, shares, seed))
     _stop_if_told(listing.refused, on_bad)
-    samples = listing.samples.assign(split=splits.POLICIES[split](listing.samples, shares, seed))
+    samples = listing.samples
     with files.whole_folder(folder) as building:
         written = _write_pictures(source, building, len(samples), side, progress)
         _stop_if_told(written.refused, on_bad)
@@ -230,6 +231,28 @@ class _GrowingArray:
         return written.getvalue()
 
 
+def _with_split(listing: Listing, split: pd.Series) -> Listing:
+    """The listing with this split; what is in none is refused."""
+    known = split.notna().to_numpy()
+    had = np.zeros(len(known), bool) if listing.labelled is None else listing.labelled
+    refused = tuple(
+        Refusal(
+            str(listing.samples["image_id"].iat[row]),
+            "picture",
+            "has no published split; say it in the labels, or choose --split random or identity",
+            labelled=bool(had[row]),
+        )
+        for row in np.flatnonzero(~known)
+    )
+    return replace(
+        listing,
+        samples=listing.samples.assign(split=split)[known].reset_index(drop=True),
+        refused=listing.refused + refused,
+        found=listing.found if listing.found is not None else len(known),
+        labelled=None if listing.labelled is None else had[known],
+    )
+
+
 def _ordered(samples: pd.DataFrame, measured: pd.DataFrame | None) -> pd.DataFrame:
     """Our own columns first, then the targets as the source has them, then what was measured."""
     if measured is not None:
@@ -278,8 +301,10 @@ def _stop_if_told(refused: Sequence[Refusal], on_bad: str) -> None:
         return
     first, more = serious[0], len(serious) - 1
     others = f" (and {more:,} more)" if more else ""
+    # A name with a line break in it must not break the line.
+    name = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in first.name)
     raise DataError(
-        f"{first.name} {first.reason}{others}. Mend or remove what is named, or leave it out with"
+        f"{name} {first.reason}{others}. Mend or remove what is named, or leave it out with"
         " --on-bad skip; refused.csv then lists it."
     )
 

@@ -19,19 +19,14 @@ class Shares:
 
 
 def published(samples: pd.DataFrame, shares: Shares, seed: int) -> pd.Series:
-    """The split that the source comes with. A missing valid split is cut out of train."""
+    """The split that the source comes with, missing where it says none. A valid split that it
+    lacks is cut out of train."""
     if "split" not in samples:
         raise DataError(
             "this source comes without a split, so `published` cannot be had."
             " Choose --split random or --split identity."
         )
     split = samples["split"].copy()
-    unknown = samples["image_id"][split.isna()]
-    if len(unknown):
-        raise DataError(
-            f"{unknown.iloc[0]} ({len(unknown) - 1:,} more) has no published split."
-            " Choose --split random or --split identity, or complete the column."
-        )
     if not (split == "valid").any() and (split == "train").any():
         train = samples[split == "train"]
         share = Shares(valid=shares.valid, test=0.0)

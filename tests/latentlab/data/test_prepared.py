@@ -118,6 +118,21 @@ def test_what_a_killed_process_left_is_removed_and_what_a_running_one_has_is_not
         running.communicate(b"\n")
 
 
+def test_a_picture_without_a_published_split_is_refused(tmp_path):
+    for n in range(12):
+        Image.new("RGB", (28, 28)).save(tmp_path / f"{n:02d}.png")
+    splits = ["train", "valid", "test"] * 4
+    rows = [f"{n:02d},{split}" for n, split in enumerate(splits)]
+    labels = tmp_path.parent / f"{tmp_path.name}.csv"
+    labels.write_text("\n".join(["file,split", *rows[:11]]))
+    source, out = ImageFolder(tmp_path, labels=labels), tmp_path.parent / f"{tmp_path.name}-data"
+    with pytest.raises(DataError, match=r"^11\.png has no published split"):
+        prepare(source, "image_folder", out, side=28)
+    folder = prepare(source, "image_folder", out, side=28, on_bad="skip")
+    assert folder.samples()["split"].tolist() == splits[:11]
+    assert folder.description["census"]["pictures"]["refused"] == 1
+
+
 def test_splits_too_small_are_told_before_anything_is_left(tmp_path):
     for n in range(3):
         Image.new("RGB", (28, 28)).save(tmp_path / f"{n}.png")
