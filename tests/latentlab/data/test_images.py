@@ -10,7 +10,7 @@ from latentlab.data import images
 from latentlab.data.images import BadPicture, central_square, decode, grey, read_pictures, resized
 from latentlab.errors import DataError
 from tests.latentlab.data import hostile
-from tests.latentlab.data.hostile import saved, smooth
+from tests.latentlab.data.hostile.pieces import saved, smooth
 
 ODD = [odd for seed in range(3) for odd in hostile.odd_images(seed)]
 
