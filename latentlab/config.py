@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from latentlab import files
 from latentlab.artifacts import relative_to
 from latentlab.errors import ConfigError
+from latentlab.naming import unknown
 from latentlab.settings import settings_model
 
 
@@ -53,7 +54,7 @@ class Component(BaseModel):
         name = given.pop("name", cls.model_fields["name"].default)
         entries = cls.entries()
         if name not in entries:
-            raise ValueError(_unknown(str(name), entries))
+            raise ValueError(unknown(str(name), entries))
         settings = settings_model(entries[name], cls.supplied).model_validate(given)
         return {"name": name, **dict(settings)}
 
@@ -123,6 +124,18 @@ class TrainConfig(Section):
     batch_size: Annotated[int, Ge(1)] = 32
     learning_rate: Annotated[float, Gt(0)] = 1e-3
     """Of Adam."""
+    decoder_learning_rate: Annotated[float, Gt(0)] | None = None
+    """Of the decoder's weights, if it has another."""
+    critic_learning_rate: Annotated[float, Gt(0)] = 1e-4
+    """Of the objective's own network, such as FactorVAE's discriminator."""
+    clip: Annotated[float, Gt(0)] | None = None
+    """Largest norm of a step's gradient."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the networks' arithmetic; losses and weights stay float32."""
+    average: Annotated[float, Ge(0), Lt(1)] = 0.0
+    """Decay of a moving average of the weights, which is then kept; 0 keeps the last step's."""
+    patience: Annotated[int, Ge(0)] = 0
+    """Stop after so many epochs without a better validation loss; 0 never does."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 
 
@@ -189,13 +202,20 @@ class Config(DataSettings):
 
     @model_validator(mode="after")
     def fits(self) -> "Config":
-        """The model must be buildable at this side; no memory is spent on trying."""
+        """The model must be buildable at this side and give what the objective needs; no memory is
+        spent on trying."""
         import torch
 
+        from latentlab.objectives.requirements import check_posterior
+
         with torch.device("meta"):
-            ModelConfig.entries()[self.model.name](
-                channels=3, side=self.data.side, **self.model.settings
-            )
+            side = self.data.side
+            entry = ModelConfig.entries()[self.model.name]
+            model = entry(channels=3, side=side, **self.model.settings)
+            need = getattr(ObjectiveConfig.entries()[self.objective.name], "needs", None)
+            if need is not None:
+                posterior = model.encode(torch.empty(2, 3, side, side))
+                check_posterior(posterior, need, self.objective.name)
         return self
 
 
@@ -313,9 +333,3 @@ def _keys_at(place: tuple[Any, ...]) -> list[str]:
         for entry in section.entries().values():
             keys += settings_model(entry, section.supplied).model_fields
     return keys
-
-
-def _unknown(name: str, known: dict[str, Any]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean `{close[0]}`?" if close else f"known are {', '.join(known)}"
-    return f"unknown name `{name}`, {hint}"

@@ -29,23 +29,24 @@ def encode_images(
         progress: Called with the number of images just encoded.
 
     Yields:
-        Frames with `image_id`, `split`, `mu_*`, `logvar_*` (float32), `reconstruction` (nats per
-        image, decoded from the posterior mean) and `kl` (nats per image).
+        Frames with `image_id`, `split`, `mu_*`, `logvar_*` (float32; no logvar for codes without a
+        distribution), `reconstruction` (nats per image, decoded from the posterior mean) and `kl`
+        (nats per image).
     """
     model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-    mu_names = [mu_name(index) for index in range(model.latents)]
-    logvar_names = [logvar_name(index) for index in range(model.latents)]
+    latents = range(model.latents)
     for start in range(0, len(samples), batch_size):
         stop = min(start + batch_size, len(samples))
         x = to_tensor(images[start:stop], device)
         posterior = model.encode(x)
-        frame = pd.DataFrame(
-            torch.cat([posterior.mu, posterior.logvar], dim=1).float().cpu().numpy(),
-            columns=[*mu_names, *logvar_names],
-        )
+        parts = {mu_name(k): posterior.mu[:, k] for k in latents}
+        if posterior.logvar is not None:
+            parts |= {logvar_name(k): posterior.logvar[:, k] for k in latents}
+        values = torch.stack(list(parts.values()), dim=1).float().cpu().numpy()
+        frame = pd.DataFrame(values, columns=list(parts))
         frame.insert(0, "image_id", samples["image_id"].to_numpy()[start:stop])
         frame.insert(1, "split", samples["split"].to_numpy()[start:stop])
         frame["reconstruction"] = model.reconstruction(posterior.mu, x).float().cpu().numpy()
-        frame["kl"] = posterior.kl().sum(dim=1).float().cpu().numpy()
+        frame["kl"] = posterior.kl(posterior.mu).sum(dim=1).float().cpu().numpy()
         yield frame
         progress(stop - start)

@@ -96,6 +96,31 @@ def contact_sheet(
     return np.asarray(sheet)
 
 
+def animation(frames: np.ndarray, kind: str, *, fps: int = 30, width: int = 256) -> bytes:
+    """Pictures one after the other, for ever.
+
+    Args:
+        frames: uint8, (frames, side, side, 1 or 3).
+        kind: "GIF", which has 256 colours and hundredths of a second, or "WEBP".
+        fps: Frames a second.
+        width: Pixels of the animation, to which the frames are enlarged.
+    """
+    colour = np.broadcast_to(frames, (*frames.shape[:3], 3))
+    pictures = [
+        Image.fromarray(np.ascontiguousarray(frame)).resize(
+            (width, width), Image.Resampling.BICUBIC
+        )
+        for frame in colour
+    ]
+    buffer = io.BytesIO()
+    first, *others = pictures
+    # A duration each: GIF rounds to 10 ms, so that 30 a second needs 30, 40 and 30 ms in turns.
+    ends = np.round(np.arange(1, len(frames) + 1) * 100 / fps).astype(int) * 10
+    durations = np.diff(ends, prepend=0).tolist()
+    first.save(buffer, kind, save_all=True, append_images=others, duration=durations, loop=0)
+    return buffer.getvalue()
+
+
 def png(picture: np.ndarray) -> bytes:
     """uint8 (height, width, 1 or 3) to the bytes of a PNG file."""
     buffer = io.BytesIO()

@@ -56,3 +56,33 @@ def traverse(
     t = offsets(steps, span)
     z = anchor[None, :] + (t * scale)[:, None] * unit_direction(direction)[None, :]
     return Strip(decode(model, z), tuple(t.tolist()), UNITS[unit])
+
+
+def interpolate(model: VAE, start: np.ndarray, end: np.ndarray, steps: int = 9) -> np.ndarray:
+    """Decode the straight line between two codes, both ends included.
+
+    Args:
+        start, end: Codes, (latents,).
+
+    Returns:
+        uint8, (steps, side, side, channels).
+    """
+    t = np.linspace(0.0, 1.0, steps)[:, None]
+    return decode(model, (1 - t) * start + t * end)
+
+
+def morph_grid(model: VAE, corners: np.ndarray, steps: int = 8) -> np.ndarray:
+    """Decode the plane patch between four codes.
+
+    Args:
+        corners: Codes at the upper left, upper right, lower left and lower right,
+            (4, latents).
+
+    Returns:
+        uint8, (steps, steps, side, side, channels), rows from top to bottom.
+    """
+    t = np.linspace(0.0, 1.0, steps)
+    across = (1 - t)[:, None, None] * corners[[0, 2]] + t[:, None, None] * corners[[1, 3]]
+    z = (1 - t)[:, None, None] * across[:, 0] + t[:, None, None] * across[:, 1]
+    images = decode(model, z.reshape(steps * steps, -1))
+    return images.reshape(steps, steps, *images.shape[1:])

@@ -14,10 +14,13 @@ from pipelines.doctor import doctor
 from pipelines.encode import encode
 from pipelines.landmarks import landmarks
 from pipelines.metrics import metrics
+from pipelines.morph import morph
 from pipelines.prepare import prepare
 from pipelines.probe import probe
+from pipelines.reconstruct import reconstruct
 from pipelines.report import report
 from pipelines.run import run
+from pipelines.sample import sample
 from pipelines.status import status
 from pipelines.train import train
 from pipelines.traverse import traverse
@@ -54,6 +57,9 @@ COMMANDS: list[tuple[typer.Typer, Callable[..., Any], str]] = [
     (app, report, "latentlab report runs/demo"),
     (app, which, "latentlab which Smiling runs/demo"),
     (app, traverse, "latentlab traverse runs/demo --target Smiling"),
+    (app, morph, "latentlab morph runs/demo --out morph.gif"),
+    (app, sample, "latentlab sample runs/demo --count 64"),
+    (app, reconstruct, "latentlab reconstruct runs/demo"),
     (app, status, "latentlab status runs/demo"),
     (app, doctor, "latentlab doctor"),
     (prepared, data.show, "latentlab data show data/celeba --target Smiling"),

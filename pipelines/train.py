@@ -54,10 +54,11 @@ def _train(work: "Workspace", *, resume: bool, fresh: bool) -> None:
     import pandas as pd
 
     from latentlab import checkpoints, files
+    from latentlab.data.batches import Pictures
     from latentlab.errors import StoppedError
     from latentlab.models import build_model
     from latentlab.objectives import OBJECTIVES
-    from latentlab.training import Progress, choose_device, fit
+    from latentlab.training import Progress, Recipe, choose_device, concerns, fit, kept_weights
     from pipelines.model_card import model_card
     from pipelines.stopping import stop_requests
 
@@ -83,7 +84,7 @@ def _train(work: "Workspace", *, resume: bool, fresh: bool) -> None:
     grid = _Grid(work, images)
     steps = -(-int((split == "train").sum()) // config.train.batch_size) * config.train.epochs
 
-    def on_epoch(state: dict[str, Any], best: bool) -> None:
+    def on_epoch(state: dict[str, Any], best: bool, model: "VAE") -> None:
         checkpoints.save_state(
             run.checkpoints_folder, state["step"], state | {"key": _key(work)}, best=best
         )
@@ -107,12 +108,10 @@ def _train(work: "Workspace", *, resume: bool, fresh: bool) -> None:
             history = fit(
                 model,
                 OBJECTIVES[config.objective.name](**config.objective.settings),
-                images,
+                Pictures(images),
                 train=np.flatnonzero(split == "train"),
                 valid=np.flatnonzero(split == "valid"),
-                epochs=config.train.epochs,
-                batch_size=config.train.batch_size,
-                learning_rate=config.train.learning_rate,
+                recipe=Recipe(**config.train.model_dump(exclude={"device"})),
                 seed=config.seed,
                 device=choose_device(config.train.device),
                 state=state,
@@ -124,9 +123,11 @@ def _train(work: "Workspace", *, resume: bool, fresh: bool) -> None:
             error.exit_code = stop.exit_code
             error.args = (f"{error}. Go on with `latentlab train {run.path} --resume`.",)
             raise
-    model.load_state_dict(checkpoints.best_state(run.checkpoints_folder)["model"])
+    model.load_state_dict(kept_weights(checkpoints.best_state(run.checkpoints_folder)))
     run.write_history(pd.DataFrame(history))
     checkpoints.save_model(run.model_folder, model, description, model_card(work, history))
+    for concern in concerns(history, model.latents):
+        console.say(f"Note: {concern}")
     last = history[-1]
     console.say(
         f"valid reconstruction {last['valid_reconstruction']:,.1f} nats, KL {last['valid_kl']:,.1f}"

@@ -51,7 +51,7 @@ def traverse(
     latents = folder.latents()
     codes = latents[latent_columns(latents)].to_numpy()
     directions = _directions(folder, latents, dimension, target)
-    anchor = _anchor(latents, codes, image, prior)
+    anchor = anchor_of(latents, codes, image, prior)
     strips = [
         traversals.traverse(
             model,
@@ -107,7 +107,7 @@ def _directions(
     return {name: axes[names.index(name)] for name in active}
 
 
-def _anchor(
+def anchor_of(
     latents: "pd.DataFrame", codes: "np.ndarray", image: str | None, prior: int | None
 ) -> "np.ndarray":
     """Where the lines start: a draw from the prior or the posterior mean of an image."""

@@ -13,6 +13,7 @@ from PIL import Image
 from latentlab import config as configs
 from latentlab import data, metrics, objectives
 from latentlab.artifacts import Targets
+from latentlab.data.batches import Batch
 from latentlab.data.prepared import originals, prepare
 from latentlab.models import build_model
 from latentlab.randomness import torch_generator
@@ -29,12 +30,13 @@ import numpy as np
 import pandas as pd
 import torch
 from annotated_types import Ge
-from torch import Tensor
+from torch import Tensor, nn
+from latentlab.data.batches import Batch
 from latentlab.data.images import central_square, decoded_original, read_pictures
 from latentlab.data.source import Block, Listing
 from latentlab.alignment import check_factors
 from latentlab.models.vae import VAE
-from latentlab.objectives import Terms
+from latentlab.objectives.terms import Terms, terms
 """
 
 
@@ -61,15 +63,15 @@ def test_the_metric(monkeypatch):
 
 def test_the_objective(monkeypatch):
     names, passage = example("objective")
-    assert '`"capacity": Capacity,` in `OBJECTIVES`' in passage
-    monkeypatch.setitem(objectives.OBJECTIVES, "capacity", names["Capacity"])
-    config = configs.build({"objective": {"name": "capacity", "capacity": 20}})
-    assert config.objective.settings == {"beta": 100.0, "capacity": 20.0}
-    with pytest.raises(configs.ConfigError, match=r"objective\.capacity"):
-        configs.build({"objective": {"name": "capacity", "capacty": 20}})
+    assert '`"target_kl": TargetKL,` in `OBJECTIVES`' in passage
+    monkeypatch.setitem(objectives.OBJECTIVES, "target_kl", names["TargetKL"])
+    config = configs.build({"objective": {"name": "target_kl", "target": 20}})
+    assert config.objective.settings == {"beta": 100.0, "target": 20.0}
+    with pytest.raises(configs.ConfigError, match=r"objective\.target"):
+        configs.build({"objective": {"name": "target_kl", "targt": 20}})
     model = build_model("vae", {"latents": 4, "widths": (8,)}, channels=3, side=32, seed=0)
-    objective = objectives.OBJECTIVES["capacity"](**config.objective.settings)
-    terms = objective(model, torch.rand(3, 3, 32, 32), torch_generator(0, "noise"), 0)
+    objective = objectives.OBJECTIVES["target_kl"](**config.objective.settings)
+    terms = objective(model, Batch(torch.rand(3, 3, 32, 32)), torch_generator(0, "noise"), 0)
     kl = terms.kl.sum(dim=1).mean()
     expected = terms.reconstruction.mean() + 100 * (kl - 20).abs()
     torch.testing.assert_close(terms.loss.detach(), expected)
@@ -95,16 +97,19 @@ def test_every_entry_of_a_dict_has_its_line_of_docs():
     from latentlab.landmarks.statistics import STATISTICS
     from latentlab.metrics import METRICS
     from latentlab.models import MODELS
+    from latentlab.models.likelihoods import LIKELIHOODS
+    from latentlab.models.networks import NETWORKS
     from latentlab.probes import PROBES
 
     docs = Path(__file__).parents[1] / "docs"
     for page, entries in {
         "data.md": data.SOURCES,
         "objectives.md": objectives.OBJECTIVES,
-        "models.md": MODELS,
+        "models.md": {**MODELS, **NETWORKS},
         "metrics.md": METRICS,
         "probes.md": PROBES,
         "landmarks.md": STATISTICS,
+        "likelihoods.md": LIKELIHOODS,
     }.items():
         text = (docs / page).read_text()
         assert [name for name in entries if f"`{name}`" not in text] == [], page

@@ -9,11 +9,12 @@ from typing import Any
 
 import torch
 
-from latentlab.models.vae import VAE, vae
+from latentlab.models.vae import VAE, autoencoder, vae
 from latentlab.randomness import stream
 
 MODELS: dict[str, Callable[..., VAE]] = {
     "vae": vae,
+    "autoencoder": autoencoder,
 }
 
 

@@ -1,17 +1,24 @@
-"""The variational autoencoder: encoder, posterior, decoder and likelihood, put together."""
+"""The autoencoders with one vector of latents: network, posterior and likelihood, put together."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated
 
 import torch
-from annotated_types import Ge, MinLen
+from annotated_types import Ge
 from torch import Tensor, nn
 
-from latentlab.errors import ConfigError
-from latentlab.models.decoders import ConvDecoder
-from latentlab.models.encoders import ConvEncoder
 from latentlab.models.likelihoods import LIKELIHOODS, Likelihood
-from latentlab.models.posteriors import Gaussian
+from latentlab.models.networks import NETWORKS
+from latentlab.models.posteriors import (
+    GaussianHead,
+    PointHead,
+    Posterior,
+    gaussian_log_prob,
+    noise_like,
+)
+from latentlab.naming import chosen
+
+Widths = Sequence[Annotated[int, Ge(1)]]
 
 
 class VAE(nn.Module):
@@ -19,21 +26,33 @@ class VAE(nn.Module):
 
     Attributes:
         latents: Number of latent dimensions.
-        likelihood: Turns the decoder's output into a mean image or into nats.
+        likelihood: Turns the decoder's output into a mean image, into nats, or into draws.
     """
 
     def __init__(
-        self, encoder: nn.Module, decoder: nn.Module, likelihood: Likelihood, latents: int
+        self,
+        encoder: nn.Module,
+        head: nn.Module,
+        decoder: nn.Module,
+        likelihood: Likelihood,
+        latents: int,
     ):
+        """
+        Args:
+            encoder: (batch, channels, side, side) -> (batch, features).
+            head: (batch, features) -> a `Posterior`.
+            decoder: (batch, latents) -> (batch, likelihood.outputs, side, side).
+        """
         super().__init__()
         self.encoder = encoder
+        self.head = head
         self.decoder = decoder
         self.likelihood = likelihood
         self.latents = latents
 
-    def encode(self, x: Tensor) -> Gaussian:
+    def encode(self, x: Tensor) -> Posterior:
         """(batch, channels, side, side) in [0, 1] -> the posterior of each image."""
-        return Gaussian(*self.encoder(x))
+        return self.head(self.encoder(x))
 
     def decode(self, z: Tensor) -> Tensor:
         """(batch, latents) -> mean images in [0, 1], (batch, channels, side, side)."""
@@ -41,41 +60,73 @@ class VAE(nn.Module):
 
     def reconstruction(self, z: Tensor, x: Tensor) -> Tensor:
         """Negative log-likelihood of the images given latents, nats per image, (batch,)."""
-        return self.likelihood.negative_log(self.decoder(z), x)
+        return self.likelihood.negative_log(self.decoder(z).float(), x).sum((1, 2, 3))
+
+    def log_prior(self, z: Tensor) -> Tensor:
+        """Logarithm of the prior's density at `z`, nats per image, (batch,)."""
+        return gaussian_log_prob(z).sum(dim=-1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Images to their reconstructions from the posterior mean."""
         return self.decode(self.encode(x).mu)
 
+    def prior(self, count: int, generator: torch.Generator) -> Tensor:
+        """Draws from the prior, (count, latents)."""
+        device = next(self.parameters()).device
+        return noise_like(torch.empty(count, self.latents, device=device), generator)
+
     @torch.no_grad()
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
         """Mean images of draws from the prior, (count, channels, side, side)."""
-        device = next(self.parameters()).device
-        return self.decode(torch.randn(count, self.latents, generator=generator).to(device))
+        return self.decode(self.prior(count, generator))
 
 
 def vae(
     channels: int,
     side: int,
     latents: Annotated[int, Ge(1)] = 32,
-    widths: Annotated[Sequence[Annotated[int, Ge(1)]], MinLen(1)] = (32, 64, 128),
-    likelihood: Literal["bernoulli", "gaussian"] = "bernoulli",
+    network: str = "conv",
+    widths: Widths = (),
+    likelihood: str = "bernoulli",
 ) -> VAE:
-    """The reference network: convolutions of the given widths, mirrored in the decoder.
+    """A diagonal Gaussian posterior and a standard normal prior.
 
-    At side 64 the default widths give an 8x8x128 map, flattened to 8192, between two heads of
-    `latents` values each.
+    Args:
+        network: One of NETWORKS.
+        widths: Of its layers; the network's own if none are given.
+        likelihood: One of LIKELIHOODS.
+
+    Source: Kingma & Welling 2014, https://arxiv.org/abs/1312.6114
     """
-    halvings = 2 ** len(widths)
-    if side % halvings:
-        fitting = max(halvings, round(side / halvings) * halvings)
-        raise ConfigError(
-            f"a side of {side} cannot be halved {len(widths)} times."
-            f" Take data.side={fitting}, or fewer model.widths."
-        )
-    return VAE(
-        ConvEncoder(channels, side, latents, widths),
-        ConvDecoder(channels, side, latents, widths),
-        LIKELIHOODS[likelihood](),
-        latents,
-    )
+    return _assembled(GaussianHead, channels, side, latents, network, widths, likelihood)
+
+
+def autoencoder(
+    channels: int,
+    side: int,
+    latents: Annotated[int, Ge(1)] = 32,
+    network: str = "conv",
+    widths: Widths = (),
+    likelihood: str = "bernoulli",
+) -> VAE:
+    """One code for each image and no prior, so that its KL term is 0.
+
+    Source: Hinton & Salakhutdinov 2006, https://doi.org/10.1126/science.1127647
+    """
+    return _assembled(PointHead, channels, side, latents, network, widths, likelihood)
+
+
+def _assembled(
+    head: type[nn.Module],
+    channels: int,
+    side: int,
+    latents: int,
+    network: str,
+    widths: Sequence[int],
+    likelihood: str,
+) -> VAE:
+    halves = chosen(NETWORKS, network, "model.network")(channels, side, widths)
+    pixels = chosen(LIKELIHOODS, likelihood, "model.likelihood")(channels, side)
+    encoder = halves.encoder()
+    posterior = head(halves.features, latents)
+    return VAE(encoder, posterior, halves.decoder(latents, pixels.outputs), pixels, latents)

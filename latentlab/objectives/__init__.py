@@ -1,15 +1,30 @@
 """Objectives by name. A new one is a module beside this file and a line in OBJECTIVES.
 
 An objective is a frozen dataclass: its fields are its settings, calling it gives the `Terms` of a
-batch. It changes nothing and keeps nothing.
+batch. It changes nothing and keeps nothing. What it needs of the model's posterior stands in its
+class variable `needs` (`requirements.py`); one without it takes every model.
 """
 
 from collections.abc import Callable
 
+from latentlab.objectives.beta_tcvae import BetaTCVAE
 from latentlab.objectives.beta_vae import BetaVAE
+from latentlab.objectives.capacity import Capacity
+from latentlab.objectives.denoising import Denoising
+from latentlab.objectives.dip_vae import DIPVAE
+from latentlab.objectives.factor_vae import FactorVAE
+from latentlab.objectives.info_vae import InfoVAE
+from latentlab.objectives.iwae import IWAE
 from latentlab.objectives.terms import Objective as Objective
 from latentlab.objectives.terms import Terms as Terms
 
 OBJECTIVES: dict[str, Callable[..., Objective]] = {
     "beta_vae": BetaVAE,
+    "capacity": Capacity,
+    "iwae": IWAE,
+    "beta_tcvae": BetaTCVAE,
+    "factor_vae": FactorVAE,
+    "dip_vae": DIPVAE,
+    "info_vae": InfoVAE,
+    "denoising": Denoising,
 }

@@ -1,14 +1,16 @@
 """The negative evidence lower bound with a weight on its KL term."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from annotated_types import Ge
-from torch import Tensor
+from torch import Tensor, nn
 
+from latentlab.data.batches import Batch
 from latentlab.models.vae import VAE
-from latentlab.objectives.terms import Terms
+from latentlab.objectives.schedules import cyclic, linear
+from latentlab.objectives.terms import Terms, terms
 
 
 @dataclass(frozen=True)
@@ -18,14 +20,54 @@ class BetaVAE:
     Both terms are summed over pixels and latents and averaged over the batch: averaging over
     pixels would multiply the working beta by their number.
 
-    Source: Higgins et al. 2017, https://openreview.net/forum?id=Sy2fzU9gl
+    Attributes:
+        beta: Weight of the KL term.
+        samples: Draws from the posterior over which the reconstruction is averaged (L).
+        anneal: How the weight comes to beta: at once, on a line, or in cycles.
+        anneal_steps: Steps that takes.
+        cycles: Of a cyclic schedule.
+        free_bits: Nats of KL that each latent has for free, averaged over the batch.
+
+    Source: Higgins et al. 2017, https://openreview.net/forum?id=Sy2fzU9gl; free bits: Kingma et
+    al. 2016, https://arxiv.org/abs/1606.04934
     """
 
     beta: Annotated[float, Ge(0)] = 1.0
+    samples: Annotated[int, Ge(1)] = 1
+    anneal: Literal["none", "linear", "cyclic"] = "none"
+    anneal_steps: Annotated[int, Ge(1)] = 10_000
+    cycles: Annotated[int, Ge(1)] = 4
+    free_bits: Annotated[float, Ge(0)] = 0.0
 
-    def __call__(self, model: VAE, x: Tensor, generator: torch.Generator, step: int) -> Terms:
-        posterior = model.encode(x)
-        reconstruction = model.reconstruction(posterior.sample(generator), x)
-        kl = posterior.kl()
-        loss = (reconstruction + self.beta * kl.sum(dim=1)).mean()
-        return Terms(loss, reconstruction.detach(), kl.detach(), self.beta)
+    def __call__(
+        self,
+        model: VAE,
+        batch: Batch,
+        generator: torch.Generator,
+        step: int,
+        critic: nn.Module | None = None,
+    ) -> Terms:
+        posterior = model.encode(batch.x)
+        weight = self.weight(step)
+        draws = [posterior.sample(generator) for _ in range(self.samples)]
+        reconstruction = _mean([model.reconstruction(z, batch.x) for z in draws])
+        kl = _mean([posterior.kl(z) for z in draws])
+        if self.free_bits:
+            # Of the batch's mean, not of every image: a latent may be silent for some of them.
+            charged = kl.mean(dim=0).clamp(min=self.free_bits).sum()
+            loss = reconstruction.mean() + weight * charged
+        else:
+            loss = (reconstruction + weight * kl.sum(dim=1)).mean()
+        return terms(loss, reconstruction, kl, posterior, weight)
+
+    def weight(self, step: int) -> float:
+        """beta at this step."""
+        if self.anneal == "linear":
+            return self.beta * linear(step, self.anneal_steps)
+        if self.anneal == "cyclic":
+            return self.beta * cyclic(step, self.anneal_steps, self.cycles)
+        return self.beta
+
+
+def _mean(values: list[Tensor]) -> Tensor:
+    return values[0] if len(values) == 1 else torch.stack(values).mean(dim=0)

@@ -1,12 +1,16 @@
-"""What an objective gives back for a batch."""
+"""What an objective is given and gives back for a batch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from latentlab.data.batches import Batch
+from latentlab.models.posteriors import Posterior
 from latentlab.models.vae import VAE
+
+FINAL_STEP = 1 << 60  # a step after the end of every schedule
 
 
 @dataclass(frozen=True)
@@ -17,19 +21,52 @@ class Terms:
         loss: Scalar with gradient, nats per image averaged over the batch.
         reconstruction: Negative log-likelihood, nats per image, (batch,), without gradient.
         kl: Nats per latent, (batch, latents), without gradient.
+        mu: Posterior means, (batch, latents), without gradient.
         beta: The weight the KL term had at this step.
+        extra: Further parts by name, means over the batch without gradient; they become the
+            columns `train_*` and `valid_*` of the history.
+        critic_loss: What the objective's own network is to minimise; None without one.
     """
 
     loss: Tensor
     reconstruction: Tensor
     kl: Tensor
+    mu: Tensor
     beta: float
+    extra: dict[str, Tensor] = field(default_factory=dict)
+    critic_loss: Tensor | None = None
 
 
 class Objective(Protocol):
-    def __call__(self, model: VAE, x: Tensor, generator: torch.Generator, step: int) -> Terms:
-        """Images (batch, channels, side, side) in [0, 1] to the terms of the loss.
+    def __call__(
+        self,
+        model: VAE,
+        batch: Batch,
+        generator: torch.Generator,
+        step: int,
+        critic: nn.Module | None = None,
+    ) -> Terms:
+        """The terms of the loss of a batch.
 
-        All chance comes from `generator`; schedules depend on `step`, counted from 0.
+        All chance comes from `generator`; schedules depend on `step`, counted from 0 (validation
+        asks for FINAL_STEP, so that epochs are compared by one measure). An objective that trains
+        a network beside the model has a method `build_critic(latents) -> nn.Module`, and is given
+        that network as `critic`.
         """
         ...
+
+
+def terms(
+    loss: Tensor,
+    reconstruction: Tensor,
+    kl: Tensor,
+    posterior: Posterior,
+    beta: float,
+    extra: dict[str, Tensor] | None = None,
+    critic_loss: Tensor | None = None,
+) -> Terms:
+    """Terms with everything but the losses cut off from the gradient."""
+    said = {name: value.detach() for name, value in (extra or {}).items()}
+    return Terms(
+        loss, reconstruction.detach(), kl.detach(), posterior.mu.detach(), beta, said, critic_loss
+    )

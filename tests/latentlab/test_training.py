@@ -1,14 +1,17 @@
 """One loop: it learns, and a run broken anywhere gives the same weights as an unbroken one."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
 
 from latentlab.checkpoints import load_state, save_state
+from latentlab.data.batches import Pictures
 from latentlab.errors import DataError, StoppedError
 from latentlab.models import build_model
 from latentlab.objectives import BetaVAE
-from latentlab.training import choose_device, fit
+from latentlab.training import Recipe, choose_device, concerns, fit, kept_weights
 
 CPU = torch.device("cpu")
 CLOCK = {"seconds", "images_per_second"}  # what two equal runs may differ in
@@ -21,23 +24,27 @@ def images():
     return np.broadcast_to(shades, (70, 32, 32, 3)).astype(np.uint8)
 
 
-def train(images, *, epochs=3, state=None, should_stop=lambda: False, beta=1.0, rate=1e-3):
-    model = build_model("vae", {"latents": 4, "widths": (8, 8)}, channels=3, side=32, seed=0)
+def train(
+    images, *, epochs=3, state=None, should_stop=lambda: False, rate=1e-3, objective=None,
+    model="vae", network="conv", **recipe,
+):  # fmt: skip
+    settings = {"latents": 4, "network": network}
+    if network != "mlp":
+        settings["widths"] = (8, 8)
+    model = build_model(model, settings, channels=3, side=32, seed=0)
     states = []
     try:
         history = fit(
             model,
-            BetaVAE(beta),
-            images,
+            objective or BetaVAE(),
+            Pictures(images),
             train=np.arange(50),
             valid=np.arange(50, 70),
-            epochs=epochs,
-            batch_size=16,
-            learning_rate=rate,
+            recipe=Recipe(epochs=epochs, batch_size=16, learning_rate=rate, **recipe),
             seed=0,
             device=CPU,
             state=state,
-            on_epoch=lambda state, best: states.append((state, best)),
+            on_epoch=lambda state, best, kept: states.append((state, best, copy.deepcopy(kept))),
             should_stop=should_stop,
         )
     except StoppedError:
@@ -57,7 +64,7 @@ def test_training_lowers_the_loss(images):
 
 
 def test_the_history_adds_up(images):
-    _, history, _ = train(images, beta=4.0)
+    _, history, _ = train(images, objective=BetaVAE(4.0))
     for row in history:
         kl = sum(row[f"kl_{index:03d}"] for index in range(4))
         assert kl == pytest.approx(row["train_kl"])
@@ -68,22 +75,95 @@ def test_the_history_adds_up(images):
 
 
 @pytest.mark.parametrize("stop_after", [1, 4, 6, 8])  # in an epoch, at its end, in the next
-def test_a_broken_run_resumes_bit_for_bit(images, tmp_path, stop_after):
-    whole, history, _ = train(images)
+@pytest.mark.parametrize(
+    "recipe",
+    [{}, {"average": 0.9, "clip": 1.0, "decoder_learning_rate": 5e-4}, {"network": "deep_conv"}],
+)
+def test_a_broken_run_resumes_bit_for_bit(images, tmp_path, stop_after, recipe):
+    whole, history, _ = train(images, **recipe)
     steps = iter(range(1, 100))
-    _, broken, states = train(images, should_stop=lambda: next(steps) >= stop_after)
+    _, broken, states = train(images, should_stop=lambda: next(steps) >= stop_after, **recipe)
     assert broken is None
     save_state(tmp_path, states[-1][0]["step"], states[-1][0], best=False)
-    resumed, history_again, _ = train(images, state=load_state(tmp_path))
+    resumed, history_again, _ = train(images, state=load_state(tmp_path), **recipe)
     for name, weights in whole.state_dict().items():
         assert torch.equal(weights, resumed.state_dict()[name]), name
     assert without_clock(history) == without_clock(history_again)
 
 
 def test_beta_zero_leaves_the_kl_free_and_a_large_beta_closes_it(images):
-    free = train(images, beta=0.0, rate=3e-3)[1][-1]["train_kl"]
-    closed = train(images, beta=100.0, rate=3e-3)[1][-1]["train_kl"]
+    free = train(images, objective=BetaVAE(0.0), rate=3e-3)[1][-1]["train_kl"]
+    closed = train(images, objective=BetaVAE(100.0), rate=3e-3)[1][-1]["train_kl"]
     assert closed < 0.1 < free
+
+
+def test_two_learning_rates_move_only_their_half(images):
+    before = build_model("vae", {"latents": 4, "widths": (8, 8)}, channels=3, side=32, seed=0)
+    after, _, _ = train(images, epochs=1, decoder_learning_rate=1e-12)
+    for name, weights in before.state_dict().items():
+        moved = (after.state_dict()[name] - weights).abs().max()
+        assert (moved > 1e-4) == (not name.startswith("decoder")), name
+
+
+def test_clipping_bounds_the_step(images):
+    # With plain Adam the size of the gradient cancels out, so it is the gradient that is looked at.
+    model, _, _ = train(images, epochs=1, clip=1e-3)
+    norm = torch.stack([w.grad.norm() for w in model.parameters()]).norm()
+    assert 0 < norm <= 1e-3 * 1.001
+
+
+def test_the_average_of_the_weights_is_what_is_kept(images):
+    decay = 0.9
+    _, _, states = train(images, epochs=2, average=decay, network="deep_conv")
+    state, _, kept = states[-1]
+    assert all(
+        torch.equal(value, kept.state_dict()[key]) for key, value in kept_weights(state).items()
+    )
+    assert not torch.equal(kept.state_dict()["head.mu.weight"], state["model"]["head.mu.weight"])
+    plain = train(images, epochs=2)[2][-1][0]
+    assert kept_weights(plain) is not None
+    assert torch.equal(kept_weights(plain)["head.mu.weight"], plain["model"]["head.mu.weight"])
+
+
+def test_patience_ends_training_after_epochs_without_gain(images):
+    _, history, states = train(images, epochs=40, patience=2, rate=0.03)
+    losses = [row["valid_loss"] for row in history]
+    assert len(history) < 40
+    assert len(losses) - 1 - int(np.argmin(losses)) == 2
+    # Asked again with the same settings it has nothing to do.
+    _, again, later = train(images, epochs=40, patience=2, rate=0.03, state=states[-1][0])
+    assert again == history
+    assert later == []
+
+
+def test_less_precision_gives_nearly_the_same_loss(images):
+    exact, rough = (
+        train(images, epochs=2, precision=precision)[1][-1] for precision in ("float32", "bfloat16")
+    )
+    assert rough["valid_loss"] == pytest.approx(exact["valid_loss"], rel=0.02)
+    assert rough["valid_loss"] != exact["valid_loss"]
+
+
+def test_an_autoencoder_counts_the_codes_that_vary(images):
+    _, history, _ = train(images, model="autoencoder", rate=3e-3, epochs=4)
+    assert history[-1]["train_kl"] == 0
+    assert history[-1]["active_units"] > 0
+    assert history[-1]["valid_loss"] == history[-1]["valid_reconstruction"]
+
+
+def test_validation_takes_a_schedule_at_its_end(images):
+    slow = BetaVAE(50.0, anneal="linear", anneal_steps=1_000_000)
+    _, history, _ = train(images, objective=slow, epochs=1)
+    assert history[0]["beta"] < 1e-3
+    expected = history[0]["valid_reconstruction"] + 50 * history[0]["valid_kl"]
+    assert history[0]["valid_loss"] == pytest.approx(expected)
+
+
+def test_collapse_and_underfitting_are_told():
+    good = {"active_units": 8, "valid_loss": 100.0}
+    assert concerns([good, good], 10) == []
+    assert "collapsed" in concerns([good, {**good, "active_units": 1}], 10)[0]
+    assert "fell by 5.0%" in concerns([good, {**good, "valid_loss": 95.0}], 10)[0]
 
 
 def test_training_that_diverges_says_what_to_lower(images):

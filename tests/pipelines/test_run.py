@@ -74,7 +74,10 @@ def test_the_config_is_spelled_out_and_names_no_folder_of_the_user(finished):
     for name in ("config.yaml", "provenance.json", "report.html", "claims.json"):
         assert str(finished.folder) not in (run / name).read_text(), name
     shown = finished("config", "show", run / "config.yaml", "--json").json
-    assert shown["objective"] == {"name": "beta_vae", "beta": 0.1}
+    assert shown["objective"] == {
+        "name": "beta_vae", "beta": 0.1, "samples": 1, "anneal": "none", "anneal_steps": 10_000,
+        "cycles": 4, "free_bits": 0.0,
+    }  # fmt: skip
     assert shown["model"]["widths"] == [8, 16]
 
 

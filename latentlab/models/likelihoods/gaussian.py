@@ -1,0 +1,98 @@
+"""Gaussians about the sigmoid of the decoder's output."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from latentlab.models.likelihoods.likelihood import Likelihood, PixelLikelihood
+from latentlab.models.likelihoods.numerics import full_precision, soft_floor
+
+VARIANCE = 0.5  # of FixedGaussian
+# Pixels are stored in steps of 1/255, on which a Gaussian can shrink and its density grow without
+# end. This floor is a standard deviation of 1/100, two and a half steps.
+MIN_VARIANCE = 1e-4
+START = 0.1  # variance at which learning starts, about that of the pixels of photographs
+
+
+class FixedGaussian(PixelLikelihood):
+    """A Gaussian of variance 1/2: the loss is the summed squared error, but for a constant.
+
+    "MSE" as the field says. The constant is kept, so that values are nats of a density and
+    comparable.
+    """
+
+    def mean(self, parameters: Tensor) -> Tensor:
+        return parameters.sigmoid()
+
+    def negative_log(self, parameters: Tensor, x: Tensor) -> Tensor:
+        squares = (x - parameters.sigmoid()).square()
+        return squares / (2 * VARIANCE) + 0.5 * math.log(2 * math.pi * VARIANCE)
+
+    def draw(self, parameters: Tensor, generator: torch.Generator) -> Tensor:
+        return _gaussian_draw(parameters.sigmoid(), math.sqrt(VARIANCE), generator)
+
+
+class ScalarGaussian(PixelLikelihood):
+    """One learned variance for all pixels, never under MIN_VARIANCE: the data set the weight of
+    the squared error, and so of the KL term.
+
+    Attributes:
+        logvar: Logarithm of the variance before its floor, a scalar.
+
+    Source: Rybkin et al. 2021 (sigma-VAE), https://arxiv.org/abs/2006.13202
+    """
+
+    def __init__(self, channels: int, side: int):
+        super().__init__(channels, side)
+        self.logvar = nn.Parameter(torch.tensor(math.log(START)))
+
+    def mean(self, parameters: Tensor) -> Tensor:
+        return parameters.sigmoid()
+
+    def negative_log(self, parameters: Tensor, x: Tensor) -> Tensor:
+        return _gaussian_nats(x - parameters.sigmoid(), _floored(self.logvar))
+
+    def draw(self, parameters: Tensor, generator: torch.Generator) -> Tensor:
+        scale = (0.5 * _floored(self.logvar)).exp()
+        return _gaussian_draw(parameters.sigmoid(), scale, generator)
+
+
+class PixelGaussian(Likelihood):
+    """A variance for every value of the image, never under MIN_VARIANCE.
+
+    The decoder gives the logits of the means and then the log-variances relative to START, so
+    that a decoder that gives 0 starts there.
+
+    Source: Kingma & Welling 2014, appendix C.2, https://arxiv.org/abs/1312.6114
+    """
+
+    def __init__(self, channels: int, side: int):
+        super().__init__()
+        self.outputs = 2 * channels
+
+    def mean(self, parameters: Tensor) -> Tensor:
+        return parameters.chunk(2, dim=1)[0].sigmoid()
+
+    def negative_log(self, parameters: Tensor, x: Tensor) -> Tensor:
+        logits, logvar = parameters.chunk(2, dim=1)
+        return _gaussian_nats(x - logits.sigmoid(), _floored(math.log(START) + logvar))
+
+    def draw(self, parameters: Tensor, generator: torch.Generator) -> Tensor:
+        logits, logvar = full_precision(parameters).chunk(2, dim=1)
+        scale = (0.5 * _floored(math.log(START) + logvar)).exp()
+        return _gaussian_draw(logits.sigmoid(), scale, generator)
+
+
+def _floored(logvar: Tensor) -> Tensor:
+    return soft_floor(logvar, math.log(MIN_VARIANCE))
+
+
+def _gaussian_nats(difference: Tensor, logvar: Tensor) -> Tensor:
+    return 0.5 * (difference.square() * (-logvar).exp() + logvar + math.log(2 * math.pi))
+
+
+def _gaussian_draw(mean: Tensor, scale: Tensor | float, generator: torch.Generator) -> Tensor:
+    """A draw, clamped to [0, 1]: a Gaussian knows no edges, pictures do."""
+    noise = torch.randn(mean.shape, generator=generator).to(mean.device)
+    return (mean + scale * noise).clamp(0, 1)

@@ -1,0 +1,51 @@
+"""A bound on the likelihood that is tighter the more draws it weighs."""
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import torch
+from annotated_types import Ge
+from torch import nn
+
+from latentlab.data.batches import Batch
+from latentlab.models.vae import VAE
+from latentlab.objectives.requirements import Need, check_posterior
+from latentlab.objectives.terms import Terms, terms
+
+
+@dataclass(frozen=True)
+class IWAE:
+    """-log mean_k p(x | z_k) p(z_k) / q(z_k | x) over draws z_k of q, in nats per image.
+
+    One draw is the negative evidence lower bound; more draws never loosen it, and come to
+    -log p(x) in the limit. `Terms.reconstruction` and `kl` are those of an average draw, so that
+    the column `elbo` compares with other objectives; the tighter bound is the loss.
+
+    Attributes:
+        samples: Draws from the posterior of each image (K); time and memory grow with it.
+
+    Source: Burda et al. 2016, https://arxiv.org/abs/1509.00519
+    """
+
+    samples: Annotated[int, Ge(1)] = 5
+
+    needs: ClassVar[Need] = "density"
+
+    def __call__(
+        self,
+        model: VAE,
+        batch: Batch,
+        generator: torch.Generator,
+        step: int,
+        critic: nn.Module | None = None,
+    ) -> Terms:
+        posterior = model.encode(batch.x)
+        check_posterior(posterior, self.needs, "iwae")
+        draws = [posterior.sample(generator) for _ in range(self.samples)]
+        reconstruction = torch.stack([model.reconstruction(z, batch.x) for z in draws])
+        divergence = torch.stack([posterior.log_prob(z) - model.log_prior(z) for z in draws])
+        # (samples, batch): each draw's weight.
+        bound = (-reconstruction - divergence).logsumexp(dim=0) - math.log(self.samples)
+        kl = torch.stack([posterior.kl(z) for z in draws]).mean(dim=0)
+        return terms(-bound.mean(), reconstruction.mean(dim=0), kl, posterior, 1.0)

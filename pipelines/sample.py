@@ -1,0 +1,39 @@
+"""`latentlab sample`: pictures that the model makes up."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines import console
+
+COLUMNS = 8
+
+
+def sample(
+    run: Annotated[Path, typer.Argument(help="A run folder with a trained model.")],
+    count: Annotated[int, typer.Option(min=1, max=4096, help="How many.")] = 64,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, other pictures.")] = 0,
+    draw: Annotated[
+        bool, typer.Option("--draw", help="Draw every pixel too, instead of showing its mean.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="The PNG to write.")] = None,
+) -> None:
+    """Decode draws from the prior into one PNG."""
+    import numpy as np
+
+    from latentlab import checkpoints, files, pictures
+    from latentlab.artifacts import RunFolder
+    from latentlab.decoding import sample as sampled
+
+    folder = RunFolder.open(run)
+    made = sampled(checkpoints.load_model(folder.model_folder), count, seed, draw=draw)
+    blank = np.full((-count % COLUMNS, *made.shape[1:]), 255, np.uint8)
+    rows = list(np.concatenate([made, blank]).reshape(-1, COLUMNS, *made.shape[1:]))
+    path = out or folder.path / "pictures" / f"samples_{seed}.png"
+    files.write_bytes(path, pictures.png(pictures.tile(rows)))
+    how = "pixels drawn" if draw else "mean images"
+    console.result(
+        {"picture": str(path), "count": count, "seed": seed, "drawn": draw},
+        f"Wrote {path}: {count} draws from the prior, {how}",
+    )

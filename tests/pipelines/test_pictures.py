@@ -1,0 +1,91 @@
+"""`sample`, `reconstruct` and `morph`: pictures of the asked size, number and duration."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from latentlab.checkpoints import load_model
+from latentlab.decoding import decode
+
+
+def opened(done, terminal):
+    assert done.code == 0, done.err
+    return Image.open(terminal.folder / done.json["picture"])
+
+
+def pixels(done, terminal):
+    with opened(done, terminal) as picture:
+        return np.asarray(picture)
+
+
+def test_samples_fill_a_sheet_and_depend_on_the_seed(finished):
+    words = ("sample", "runs/small", "--count", 10, "--json")
+    first, again, other, drawn = (
+        pixels(finished(*words, *more), finished) for more in ((), (), ("--seed", 1), ("--draw",))
+    )
+    assert first.shape == (2 * 34 + 2, 8 * 34 + 2, 3)
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert (first[36:, 2 * 34 + 2 :] == 255).all()  # ten pictures leave six places empty
+    assert set(np.unique(drawn)) == {0, 255}  # coins, as Bernoulli says
+
+
+def test_reconstructions_stand_under_their_originals(finished):
+    words = ("reconstruct", "runs/small", "--count", 5, "--json")
+    done = finished(*words)
+    sheet = pixels(done, finished).astype(float)
+    upper, lower = sheet[2:34, 2:-2], sheet[36:68, 2:-2]
+    gaps = np.arange(upper.shape[1]) % 34 >= 32
+    error = np.square(upper[:, ~gaps] - lower[:, ~gaps]).mean() / 255**2
+    assert error == pytest.approx(done.json["mse"], rel=1e-6)
+    sampled = pixels(finished(*words, "--posterior", "sample"), finished)
+    assert not np.array_equal(sampled, sheet)
+    one = finished("reconstruct", "runs/small", "--image", done.json["images"][2], "--json")
+    assert one.json["images"] == [done.json["images"][2]]
+
+
+def test_a_morph_begins_and_ends_with_its_images(finished):
+    done = finished("morph", "runs/small", "--json")
+    strip = pixels(done, finished)
+    assert strip.shape == (36, 9 * 34 + 2, 3)
+    import pandas as pd
+
+    run = finished.folder / "runs" / "small"
+    latents = pd.read_parquet(run / "latents.parquet").set_index("image_id")
+    codes = latents.loc[done.json["images"]].filter(like="mu_").to_numpy()
+    ends = decode(load_model(run / "model"), codes)
+    assert np.abs(strip[2:34, 2:34].astype(int) - ends[0]).max() <= 1
+    assert np.abs(strip[2:34, -34:-2].astype(int) - ends[1]).max() <= 1
+    grid = pixels(finished("morph", "runs/small", "--grid", "--json"), finished)
+    assert grid.shape == (8 * 34 + 2, 8 * 34 + 2, 3)
+
+
+@pytest.mark.parametrize("ending", ["gif", "webp"])
+def test_an_animation_lasts_as_long_as_asked(finished, ending):
+    done = finished("morph", "runs/small", "--out", f"morph.{ending}", "--json")
+    with opened(done, finished) as picture:
+        durations = []
+        for frame in range(picture.n_frames):
+            picture.seek(frame)
+            picture.load()  # WebP knows a frame's duration once it is read
+            durations.append(picture.info["duration"])
+    assert sum(durations) == pytest.approx(5000, abs=20)
+    assert len(durations) > 5  # frames that look alike may be merged, but it does not stand still
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (("morph", "runs/small", "a"), "1 images are named, where 2 are needed"),
+        (("morph", "runs/small", "a", "b"), "--image a is not in latents.parquet"),
+        (("morph", "runs/small", "--out", "x.mp4"), ".gif or .webp"),
+        (("morph", "runs/small", "--grid", "--out", "x.gif"), "Take .png."),
+        (("reconstruct", "runs/small", "--image", "nobody"), "--image nobody is not in these data"),
+        (("reconstruct", "runs/small", "--posterior", "mode"), "mean or sample"),
+    ],
+)
+def test_what_cannot_be_made_is_told(finished, words, part):
+    done = finished(*words)
+    assert done.code == 2
+    assert part in done.err
+    assert "Traceback" not in done.err
