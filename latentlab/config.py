@@ -212,7 +212,8 @@ class Config(DataSettings):
             side = self.data.side
             entry = ModelConfig.entries()[self.model.name]
             model = entry(channels=3, side=side, **self.model.settings)
-            need = getattr(ObjectiveConfig.entries()[self.objective.name], "needs", None)
+            objective = ObjectiveConfig.entries()[self.objective.name](**self.objective.settings)
+            need = getattr(objective, "needs", None)
             if need is not None:
                 posterior = model.encode(torch.empty(2, 3, side, side))
                 check_posterior(posterior, need, self.objective.name)

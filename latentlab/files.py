@@ -41,7 +41,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     If the block raises, the temporary file is removed and the old content of `path` stays.
     """
     path = Path(path)
-    make_folder(path.parent)
+    make_folder(path.parent, path)
     temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
     try:
         yield temporary
@@ -62,7 +62,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
     one and nothing has taken its name.
     """
     path = Path(path)
-    make_folder(path.parent)
+    make_folder(path.parent, path)
     _remove_leftovers(path)
     mine = f"{TEMPORARY}{_machine()}-{os.getpid()}-"
     temporary = path.with_name(f"{mine}{path.name}")
@@ -148,12 +148,16 @@ def sole_writer(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def make_folder(path: Path) -> None:
-    """The folder and all above it, or a DataError that says why not."""
+def make_folder(path: Path, wanted: Path | None = None) -> None:
+    """The folder and all above it, or a DataError that says why not.
+
+    Args:
+        wanted: What shall be in it, for the error; the folder itself if not given.
+    """
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _explained(path, error) from error
+        raise _explained(wanted or path, error) from error
 
 
 def _machine() -> str:

@@ -3,6 +3,10 @@
 import os
 from pathlib import Path
 
+# Two workers with two threads each would wait for one another on two cores; torch reads this when
+# it is first imported, also in the processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"

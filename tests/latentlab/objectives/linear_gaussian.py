@@ -77,11 +77,12 @@ class Principal(VAE):
 
 
 class Codes(VAE):
-    """The image is the posterior mean: (batch, latents, 1, 1) with a fixed posterior variance."""
+    """The image, (batch, latents, 1, 1), is the posterior mean; the variance is fixed."""
 
     def __init__(self, latents, variance):
         head = FixedVarianceHead(torch.eye(latents), torch.full((latents,), math.log(variance)))
-        last = nn.Linear(latents, latents)
+        last = nn.Linear(latents, latents, bias=False)
+        last.weight.data = torch.eye(latents)
         decoder = nn.Sequential(last, nn.Unflatten(1, (latents, 1, 1)))
         super().__init__(nn.Flatten(), head, decoder, KnownGaussian(1.0), latents)
 

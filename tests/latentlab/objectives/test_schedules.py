@@ -2,7 +2,7 @@
 
 import pytest
 
-from latentlab.objectives import OBJECTIVES, BetaVAE
+from latentlab.objectives import BetaVAE
 from latentlab.objectives.schedules import cyclic, linear
 from latentlab.objectives.terms import FINAL_STEP
 
@@ -52,8 +52,3 @@ def test_a_schedule_never_leaves_its_range():
         assert min(weights) == 0.0
         assert max(weights) == 1.0
         assert sum(weight == 0.0 for weight in weights) >= 1
-
-
-def test_the_capacity_schedule_reaches_its_end():
-    capacity = OBJECTIVES["capacity"](steps=0)
-    assert capacity.steps == 0
