@@ -15,7 +15,7 @@ def decode(model: VAE, z: np.ndarray) -> np.ndarray:
     """Latents (n, latents) to mean pictures, uint8 (n, side, side, channels)."""
     device = next(model.parameters()).device
     model.eval()
-    codes = torch.from_numpy(np.asarray(z, dtype=np.float32))
+    codes = torch.from_numpy(np.array(z, dtype=np.float32))  # a copy: tables may be read-only
     return np.concatenate(
         [to_pictures(model.decode(block.to(device))) for block in codes.split(BATCH)]
     )
