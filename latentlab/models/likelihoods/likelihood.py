@@ -1,10 +1,12 @@
 """What every likelihood gives."""
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor, nn
 
 
-class Likelihood(nn.Module):
+class Likelihood(nn.Module, ABC):
     """A distribution of images whose parameters the decoder gives. It may have weights of its own.
 
     Attributes:
@@ -13,11 +15,12 @@ class Likelihood(nn.Module):
 
     outputs: int
 
+    @abstractmethod
     def mean(self, parameters: Tensor) -> Tensor:
         """The expected image in [0, 1]: (batch, outputs, side, side) ->
         (batch, channels, side, side)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def negative_log(self, parameters: Tensor, x: Tensor) -> Tensor:
         """Nats of each image value, (batch, channels, side, side), or of each pixel with all its
         channels, (batch, 1, side, side). Their sum is the negative log-likelihood of the image.
@@ -26,11 +29,10 @@ class Likelihood(nn.Module):
             x: Images in [0, 1], (batch, channels, side, side); levels of 1/255 where the
                 likelihood is of discrete pixels.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def draw(self, parameters: Tensor, generator: torch.Generator) -> Tensor:
         """Images drawn pixel by pixel, in [0, 1], (batch, channels, side, side)."""
-        raise NotImplementedError
 
 
 class PixelLikelihood(Likelihood):
