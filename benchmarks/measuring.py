@@ -43,6 +43,13 @@ def result(
         "ratios": ratios,
         "n": n,
         **facts,
+        **circumstances(),
+    }
+
+
+def circumstances() -> dict[str, Any]:
+    """`machine` and `versions`: what a result was measured with."""
+    return {
         "machine": {
             "cores": os.cpu_count(),
             "processor": _processor(),

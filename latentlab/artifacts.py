@@ -38,12 +38,23 @@ TABLES: dict[str, tuple[str, ...]] = {
     "directions": ("target", "probe", "latent", "weight"),
     "dimensions": ("latent", "kl", "mean", "deviation", "active"),
     "metrics": ("metric", "value", "low", "high", "settings", "reason"),
+    "anomalies": ("image_id", "split", "log_likelihood", "rank", "bits_per_dim"),
 }  # fmt: skip
+
+
+# What the columns of a latents table may be: posterior means; for discrete codes the pooled
+# embeddings, or the share of positions with each code.
+FEATURES = ("mu", "pooled", "histogram")
 
 
 def mu_name(index: int) -> str:
     """The name of a latent dimension, which is also the column of its posterior mean."""
-    return f"mu_{index:03d}"
+    return latent_name("mu", index)
+
+
+def latent_name(feature: str, index: int) -> str:
+    """The name of a column of latents, `feature` being one of FEATURES."""
+    return f"{feature}_{index:03d}"
 
 
 def logvar_name(index: int) -> str:
@@ -51,8 +62,10 @@ def logvar_name(index: int) -> str:
 
 
 def latent_columns(table: pd.DataFrame) -> list[str]:
-    """The columns of posterior means in a latents table, in order."""
-    return [str(column) for column in table.columns if str(column).startswith("mu_")]
+    """The columns of latents in a latents table, in order: of the first of FEATURES it has."""
+    names = list(map(str, table.columns))
+    found = ([name for name in names if name.startswith(f"{kind}_")] for kind in FEATURES)
+    return next((columns for columns in found if columns), [])
 
 
 @dataclass(frozen=True)

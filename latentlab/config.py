@@ -141,6 +141,10 @@ class TrainConfig(Section):
 
 class EncodeConfig(Section):
     batch_size: Annotated[int, Ge(1)] = 256
+    features: Literal["mean", "histogram"] = "mean"
+    """Posterior means, which for discrete codes are pooled embeddings; or histograms of codes."""
+    likelihood_samples: Annotated[int, Ge(0)] = 0
+    """Draws that estimate the likelihood of each image; 0 leaves it out."""
 
 
 class LandmarksConfig(Section):
@@ -206,17 +210,34 @@ class Config(DataSettings):
         spent on trying."""
         import torch
 
+        from latentlab.models.posteriors import Codes
         from latentlab.objectives.requirements import check_posterior
 
         with torch.device("meta"):
             side = self.data.side
             entry = ModelConfig.entries()[self.model.name]
-            model = entry(channels=3, side=side, **self.model.settings)
+            model = entry(channels=3, side=side, **self.model.settings).eval()
             objective = ObjectiveConfig.entries()[self.objective.name](**self.objective.settings)
-            need = getattr(objective, "needs", None)
-            if need is not None:
-                posterior = model.encode(torch.empty(2, 3, side, side))
-                check_posterior(posterior, need, self.objective.name)
+            told = torch.empty(2, len(model.conditions)) if model.conditions else None
+            posterior = model.encode(torch.empty(2, 3, side, side), told)
+        check_posterior(posterior, getattr(objective, "needs", None), self.objective.name)
+        if model.masked and not getattr(
+            SourceConfig.entries()[self.source.name], "gives_masks", False
+        ):
+            raise ConfigError(
+                f"`model.masked` needs masks, and the source {self.source.name} has none. Take"
+                " model.masked=false, or source.name=celeba_mask_hq."
+            )
+        if self.encode.features == "histogram" and not isinstance(posterior, Codes):
+            raise ConfigError(
+                "`encode.features`: `histogram` counts discrete codes, which this model has not."
+                " Take encode.features=mean, or model.name=vq_vae."
+            )
+        if self.encode.likelihood_samples and not posterior.density:
+            raise ConfigError(
+                "`encode.likelihood_samples`: this model's codes have no density to weigh draws by."
+                " Leave it at 0, or take model.name=vae."
+            )
         return self
 
 

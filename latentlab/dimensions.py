@@ -34,6 +34,7 @@ def summarize_dimensions(latents: pd.DataFrame) -> pd.DataFrame:
     mu = latents[names].to_numpy(np.float64)
     mean, variance = mu.mean(axis=0), mu.var(axis=0)
     kl = posterior_variance = np.full(len(names), np.nan)
+    floor = min_variance(names[0].partition("_")[0])
     logvar = _logvar(latents, names)
     if logvar is not None:
         kl = 0.5 * (mu**2 + np.exp(logvar) - 1.0 - logvar).mean(axis=0)
@@ -45,7 +46,7 @@ def summarize_dimensions(latents: pd.DataFrame) -> pd.DataFrame:
             "mean": mean,
             "deviation": np.sqrt(variance),
             "posterior_deviation": np.sqrt(posterior_variance),
-            "active": ~(kl < MIN_KL) & ~(variance < MIN_VARIANCE),  # a null kl decides nothing
+            "active": ~(kl < MIN_KL) & ~(variance < floor),  # a null kl decides nothing
         }
     )
 
@@ -61,9 +62,19 @@ def inactive_reasons(dimensions: pd.DataFrame) -> dict[str, str]:
     return reasons
 
 
+def min_variance(feature: str) -> float:
+    """The variance under which a latent is inactive.
+
+    Args:
+        feature: One of `artifacts.FEATURES`. Those of discrete codes have a scale of their own, so
+            that all that vary at all count as active.
+    """
+    return MIN_VARIANCE if feature == "mu" else 1e-12
+
+
 def _logvar(latents: pd.DataFrame, names: list[str]) -> np.ndarray | None:
     """(images, latents), or None for codes without a posterior variance."""
-    wanted = [name.replace("mu_", "logvar_", 1) for name in names]
+    wanted = [f"logvar_{name.partition('_')[2]}" for name in names]
     lacking = [name for name in wanted if name not in latents.columns]
     if len(lacking) == len(wanted):
         return None

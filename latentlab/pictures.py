@@ -100,16 +100,15 @@ def animation(frames: np.ndarray, kind: str, *, fps: int = 30, width: int = 256)
     """Pictures one after the other, for ever.
 
     Args:
-        frames: uint8, (frames, side, side, 1 or 3).
+        frames: uint8, (frames, height, width, 1 or 3).
         kind: "GIF", which has 256 colours and hundredths of a second, or "WEBP".
         fps: Frames a second.
-        width: Pixels of the animation, to which the frames are enlarged.
+        width: Pixels of the animation, to which the frames are enlarged or shrunk.
     """
     colour = np.broadcast_to(frames, (*frames.shape[:3], 3))
+    size = (width, round(width * frames.shape[1] / frames.shape[2]))
     pictures = [
-        Image.fromarray(np.ascontiguousarray(frame)).resize(
-            (width, width), Image.Resampling.BICUBIC
-        )
+        Image.fromarray(np.ascontiguousarray(frame)).resize(size, Image.Resampling.BICUBIC)
         for frame in colour
     ]
     buffer = io.BytesIO()

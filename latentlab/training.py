@@ -16,7 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from latentlab.artifacts import mu_name
 from latentlab.data.batches import Pictures, epoch_batches, row_blocks
-from latentlab.dimensions import MIN_KL, MIN_VARIANCE
+from latentlab.dimensions import MIN_KL, min_variance
 from latentlab.errors import DataError, StoppedError
 from latentlab.models.vae import VAE
 from latentlab.objectives import Objective, Terms
@@ -110,10 +110,11 @@ class _Sums:
             **{f"{prefix}_{name}": float(sum_) / self.images for name, sum_ in self.extra.items()},
         }
 
-    def active_units(self) -> int:
-        """Latents whose means vary and, where there is a divergence at all, that have some."""
+    def active_units(self, floor: float) -> int:
+        """Latents whose means vary by more than `floor` and, where there is a divergence at all,
+        that have some."""
         variance = self.mu_squares / self.images - (self.mu / self.images).square()
-        active = variance >= MIN_VARIANCE
+        active = variance >= floor
         kl = self.kl / self.images
         return int((active & (kl >= MIN_KL)).sum() if bool(kl.any()) else active.sum())
 
@@ -288,7 +289,7 @@ def fit(
                 " and train again."
             )
         entry |= {
-            "active_units": sums.active_units(),
+            "active_units": sums.active_units(min_variance(model.head.feature)),
             "beta": sums.beta,
             "learning_rate": recipe.learning_rate,
             "images_per_second": sums.images / max(seconds, 1e-9),
@@ -380,6 +381,8 @@ def _groups(model: VAE, recipe: Recipe) -> list[dict[str, Any]]:
         return [{"params": list(model.parameters())}]
     later = {id(weight) for weight in model.decoder.parameters()}
     later |= {id(weight) for weight in model.likelihood.parameters()}
+    if model.mask_decoder is not None:
+        later |= {id(weight) for weight in model.mask_decoder.parameters()}
     parts: tuple[list[nn.Parameter], list[nn.Parameter]] = ([], [])
     for weight in model.parameters():
         parts[id(weight) in later].append(weight)

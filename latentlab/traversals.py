@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from latentlab.decoding import decode
+from latentlab.decoding import Places, decode
 from latentlab.models.vae import VAE
 from latentlab.pictures import Strip
 
@@ -37,7 +37,7 @@ def unit_direction(direction: np.ndarray) -> np.ndarray:
 
 def traverse(
     model: VAE,
-    anchor: np.ndarray,
+    anchor: Places,
     direction: np.ndarray,
     *,
     scale: float = 1.0,
@@ -48,41 +48,37 @@ def traverse(
     """Decode the line through `anchor` along `direction`.
 
     Args:
-        anchor: z0, (latents,): an image's posterior mean, or a draw from the prior.
+        anchor: One place z0: an image's posterior mean, or a draw from the prior.
         direction: Any length above 0; only where it points counts, (latents,).
         scale: Latent units that one step of t = 1 covers; `spread(...)` for unit "sd".
         unit: A key of UNITS, for the caption.
     """
     t = offsets(steps, span)
-    z = anchor[None, :] + (t * scale)[:, None] * unit_direction(direction)[None, :]
-    return Strip(decode(model, z), tuple(t.tolist()), UNITS[unit])
+    z = anchor.z + (t * scale)[:, None] * unit_direction(direction)[None, :]
+    return Strip(decode(model, anchor.moved(z)), tuple(t.tolist()), UNITS[unit])
 
 
-def interpolate(model: VAE, start: np.ndarray, end: np.ndarray, steps: int = 9) -> np.ndarray:
-    """Decode the straight line between two codes, both ends included.
-
-    Args:
-        start, end: Codes, (latents,).
+def interpolate(model: VAE, ends: Places, steps: int = 9) -> np.ndarray:
+    """Decode the straight line between two places, both ends included.
 
     Returns:
         uint8, (steps, side, side, channels).
     """
-    t = np.linspace(0.0, 1.0, steps)[:, None]
-    return decode(model, (1 - t) * start + t * end)
+    t = np.linspace(0.0, 1.0, steps)
+    return decode(model, ends.mixed(np.stack([1 - t, t], axis=1)))
 
 
-def morph_grid(model: VAE, corners: np.ndarray, steps: int = 8) -> np.ndarray:
-    """Decode the plane patch between four codes.
+def morph_grid(model: VAE, corners: Places, steps: int = 8) -> np.ndarray:
+    """Decode the plane patch between four places.
 
     Args:
-        corners: Codes at the upper left, upper right, lower left and lower right,
-            (4, latents).
+        corners: At the upper left, upper right, lower left and lower right.
 
     Returns:
         uint8, (steps, steps, side, side, channels), rows from top to bottom.
     """
     t = np.linspace(0.0, 1.0, steps)
-    across = (1 - t)[:, None, None] * corners[[0, 2]] + t[:, None, None] * corners[[1, 3]]
-    z = (1 - t)[:, None, None] * across[:, 0] + t[:, None, None] * across[:, 1]
-    images = decode(model, z.reshape(steps * steps, -1))
+    sides = np.stack([1 - t, t], axis=1)  # of the first corner and of the second
+    weights = (sides[:, None, :, None] * sides[None, :, None, :]).reshape(steps * steps, 4)
+    images = decode(model, corners.mixed(weights))
     return images.reshape(steps, steps, *images.shape[1:])

@@ -9,6 +9,8 @@ import typer
 
 from latentlab.errors import LatentlabError
 from pipelines import config, console, data
+from pipelines.anomalies import anomalies
+from pipelines.codes import codes
 from pipelines.demo import demo
 from pipelines.doctor import doctor
 from pipelines.encode import encode
@@ -58,8 +60,10 @@ COMMANDS: list[tuple[typer.Typer, Callable[..., Any], str]] = [
     (app, which, "latentlab which Smiling runs/demo"),
     (app, traverse, "latentlab traverse runs/demo --target Smiling"),
     (app, morph, "latentlab morph runs/demo --out morph.gif"),
+    (app, codes, "latentlab codes runs/demo runs/other --color-by Smiling"),
     (app, sample, "latentlab sample runs/demo --count 64"),
     (app, reconstruct, "latentlab reconstruct runs/demo"),
+    (app, anomalies, "latentlab anomalies runs/demo --count 40"),
     (app, status, "latentlab status runs/demo"),
     (app, doctor, "latentlab doctor"),
     (prepared, data.show, "latentlab data show data/celeba --target Smiling"),

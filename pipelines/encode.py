@@ -10,18 +10,32 @@ from pipelines import console
 if TYPE_CHECKING:
     from pipelines.stages import Workspace
 
+# What the columns of latents are, by their name.
+SAID = {
+    "mu": "means of the posterior",
+    "pooled": "means over the grid of the embeddings of discrete codes",
+    "histogram": "shares of the grid's positions with each discrete code",
+}
+
 
 def ensure_encoded(work: "Workspace", *, fresh: bool = False) -> None:
     """Write the posterior of every image, unless the table stands for this model and data."""
     from latentlab import artifacts, checkpoints, files
     from latentlab.encoding import encode_images
+    from latentlab.feeding import pictures_for
     from latentlab.training import choose_device
     from pipelines.stages import Stage
 
-    run, config = work.run, work.config
+    run, config, encode = work.run, work.config, work.config.encode
     model = checkpoints.load_model(run.model_folder)
     digest = files.digest(run.model_folder / "model.safetensors")
-    stage = Stage(run, "encode", {"data": work.data.digest, "model": digest}, (run.latents_path,))
+    inputs = {
+        "data": work.data.digest,
+        "model": digest,
+        "encode": config.plain()["encode"],
+        "seed": config.seed,
+    }
+    stage = Stage(run, "encode", inputs, (run.latents_path,))
     if stage.current and not fresh:
         return
     samples = work.data.samples()
@@ -30,7 +44,8 @@ def ensure_encoded(work: "Workspace", *, fresh: bool = False) -> None:
         "model": digest,
         "latents": model.latents,
         "beta": config.objective.settings.get("beta"),
-        "posterior": "mean and log-variance of a diagonal Gaussian",
+        "features": SAID[model.head.feature if encode.features == "mean" else encode.features],
+        "likelihood_samples": encode.likelihood_samples,
     }
     with (
         stage.recorded(),
@@ -39,10 +54,11 @@ def ensure_encoded(work: "Workspace", *, fresh: bool = False) -> None:
     ):
         for frame in encode_images(
             model,
-            work.data.images(),
+            pictures_for(model, work.data),
             samples,
-            batch_size=config.encode.batch_size,
+            **encode.model_dump(),
             device=choose_device(config.train.device),
+            seed=config.seed,
             progress=advance,
         ):
             write(frame)
@@ -50,13 +66,21 @@ def ensure_encoded(work: "Workspace", *, fresh: bool = False) -> None:
 
 def encode(
     run: Annotated[Path, typer.Argument(help="A run folder with a trained model.")],
+    likelihood_samples: Annotated[
+        int | None, typer.Option(min=0, help="Draws that estimate the likelihood of each image.")
+    ] = None,
+    features: Annotated[
+        str | None, typer.Option(help="Of discrete codes: mean, or histogram.")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="Compute on auto, cpu, cuda or mps.")] = None,
 ) -> None:
     """Write the posterior mean and log-variance of every image."""
     from latentlab import files
-    from pipelines.stages import open_workspace
+    from pipelines.stages import device_override, open_workspace
 
-    work = open_workspace(run, device)
+    wanted = {"likelihood_samples": likelihood_samples, "features": features}
+    overrides = [f"encode.{key}={value}" for key, value in wanted.items() if value is not None]
+    work = open_workspace(run, (*device_override(device), *overrides))
     with files.sole_writer(work.run.path):
         ensure_encoded(work, fresh=True)
     console.result({"latents": str(work.run.latents_path)}, f"Wrote {work.run.latents_path}")

@@ -27,6 +27,7 @@ def reconstruct(
 
     from latentlab import checkpoints, decoding, files, pictures
     from latentlab.errors import ConfigError
+    from latentlab.feeding import pictures_for
     from pipelines.stages import open_workspace
 
     if posterior not in ("mean", "sample"):
@@ -44,8 +45,9 @@ def reconstruct(
     else:
         rows = np.flatnonzero(samples["split"] == "test")[:count]
     model = checkpoints.load_model(work.run.model_folder)
-    shown = work.data.images()[rows]
-    again = decoding.reconstruct(model, shown, seed=seed if posterior == "sample" else None)
+    given = pictures_for(model, work.data)
+    shown = given.images[rows]
+    again = decoding.reconstruct(model, given, rows, seed=seed if posterior == "sample" else None)
     columns = min(COLUMNS, len(rows))
     blank = np.full((-len(rows) % columns, *shown.shape[1:]), 255, np.uint8)
     grids = [

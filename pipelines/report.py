@@ -9,8 +9,10 @@ from pipelines import console
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
 
     from latentlab.artifacts import DataFolder, Targets
+    from latentlab.models.vae import VAE
     from latentlab.pictures import Strip
     from pipelines.stages import Workspace
     from reports.contents import Contents
@@ -51,37 +53,28 @@ def gather(work: "Workspace") -> "Contents":
     """Everything the page shows, read from the artefacts or decoded from the model."""
     import numpy as np
 
-    from latentlab import checkpoints, traversals
+    from latentlab import checkpoints
     from latentlab.artifacts import latent_columns
-    from latentlab.decoding import reconstruct, sample
+    from latentlab.decoding import decode, reconstruct
+    from latentlab.feeding import pictures_for
     from latentlab.truth import dependence_on_factors
+    from pipelines.places import places_of_prior
     from reports.contents import Contents
 
     run, config, data = work.run, work.config, work.data
     model = checkpoints.load_model(run.model_folder)
     latents, rankings, probes = run.latents(), run.table("rankings"), run.table("probes")
     dimensions = run.table("dimensions")
-    codes = latents[latent_columns(latents)].to_numpy()
+    names = latent_columns(latents)
     targets = data.targets()
     shown = np.flatnonzero(latents["split"].to_numpy() == "test")[:EXAMPLES]
-    originals = data.images()[shown]
-    anchor = codes[shown[0]]
-
-    def strip(direction: "np.ndarray") -> "Strip":
-        return traversals.traverse(
-            model,
-            anchor,
-            direction,
-            scale=traversals.spread(codes, direction),
-            steps=config.traverse.steps,
-            span=config.traverse.span,
-            unit="sd",
-        )
-
-    names = latent_columns(latents)
-    axes = np.eye(len(names))
+    given = pictures_for(model, data)
     active = dimensions.loc[dimensions["active"], "latent"]
-    directions = run.table("directions")
+    wanted = {name: np.eye(len(names))[names.index(name)] for name in active}
+    directions = {
+        str(target): group.set_index("latent")["weight"].reindex(names).to_numpy()
+        for target, group in run.table("directions").groupby("target", sort=False)
+    }
     return Contents(
         title=config.name,
         config=_shown_config(work),
@@ -94,16 +87,42 @@ def gather(work: "Workspace") -> "Contents":
         rankings=rankings,
         metrics=run.table("metrics", "metrics"),
         truth=dependence_on_factors(targets),
-        originals=originals,
-        reconstructions=reconstruct(model, originals),
-        samples=sample(model, SAMPLES, config.seed),
+        originals=given.images[shown],
+        reconstructions=reconstruct(model, given, shown),
+        samples=decode(model, places_of_prior(run, model, SAMPLES, config.seed)),
         faces=_faces(data),
-        strips={name: strip(axes[names.index(name)]) for name in active},
-        direction_strips={
-            str(target): strip(group.set_index("latent")["weight"].reindex(names).to_numpy())
-            for target, group in directions.groupby("target", sort=False)
-        },
+        strips=_strips(work, model, latents, wanted),
+        direction_strips=_strips(work, model, latents, directions),
     )
+
+
+def _strips(
+    work: "Workspace", model: "VAE", latents: "pd.DataFrame", directions: "dict[str, np.ndarray]"
+) -> "dict[str, Strip]":
+    """The first test image moved along each of these, (latents,); none for histograms of codes,
+    which cannot be decoded."""
+    from latentlab import traversals
+    from latentlab.artifacts import latent_columns
+    from pipelines.places import decodable, places_of_images
+
+    if not decodable(latents):
+        return {}
+    codes = latents[latent_columns(latents)].to_numpy()
+    first = latents.loc[latents["split"] == "test", "image_id"].iloc[:1]
+    anchor = places_of_images(work.run, model, latents, first.tolist())
+    settings = work.config.traverse
+    return {
+        name: traversals.traverse(
+            model,
+            anchor,
+            direction,
+            scale=traversals.spread(codes, traversals.unit_direction(direction)),
+            steps=settings.steps,
+            span=settings.span,
+            unit="sd",
+        )
+        for name, direction in directions.items()
+    }
 
 
 def _shown_config(work: "Workspace") -> dict[str, Any]:

@@ -17,6 +17,10 @@ def sample(
     draw: Annotated[
         bool, typer.Option("--draw", help="Draw every pixel too, instead of showing its mean.")
     ] = False,
+    condition: Annotated[
+        list[str] | None,
+        typer.Option(help="Of a conditional model: Name=yes, no or unknown; else as in the data."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="The PNG to write.")] = None,
 ) -> None:
     """Decode draws from the prior into one PNG."""
@@ -24,10 +28,13 @@ def sample(
 
     from latentlab import checkpoints, files, pictures
     from latentlab.artifacts import RunFolder
-    from latentlab.decoding import sample as sampled
+    from latentlab.decoding import decode, draw_pixels
+    from pipelines.places import places_of_prior
 
     folder = RunFolder.open(run)
-    made = sampled(checkpoints.load_model(folder.model_folder), count, seed, draw=draw)
+    model = checkpoints.load_model(folder.model_folder)
+    places = places_of_prior(folder, model, count, seed, condition or ())
+    made = draw_pixels(model, places, seed) if draw else decode(model, places)
     blank = np.full((-count % COLUMNS, *made.shape[1:]), 255, np.uint8)
     rows = list(np.concatenate([made, blank]).reshape(-1, COLUMNS, *made.shape[1:]))
     path = out or folder.path / "pictures" / f"samples_{seed}.png"

@@ -35,14 +35,14 @@ class Workspace:
     data: DataFolder
 
 
-def open_workspace(path: Path, device: str | None = None) -> Workspace:
+def open_workspace(path: Path, overrides: tuple[str, ...] = ()) -> Workspace:
     """The run in `path`, which must have a config and a prepared data folder.
 
     Args:
-        device: Compute there this time, whatever the config says.
+        overrides: What counts this time, whatever the config says, as `key.key=value`.
     """
     run = RunFolder.open(path)
-    config = configs.load_saved(run.config_path, device_override(device))
+    config = configs.load_saved(run.config_path, overrides)
     return Workspace(run, config, DataFolder.open(config.data.folder))
 
 

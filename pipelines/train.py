@@ -8,8 +8,7 @@ import typer
 from pipelines import console
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from latentlab.data.batches import Pictures
     from latentlab.models.vae import VAE
     from pipelines.stages import Stage, Workspace
 
@@ -54,8 +53,8 @@ def _train(work: "Workspace", *, resume: bool, fresh: bool) -> None:
     import pandas as pd
 
     from latentlab import checkpoints, files
-    from latentlab.data.batches import Pictures
     from latentlab.errors import StoppedError
+    from latentlab.feeding import pictures_for
     from latentlab.models import build_model
     from latentlab.objectives import OBJECTIVES
     from latentlab.training import Progress, Recipe, choose_device, concerns, fit, kept_weights
@@ -78,10 +77,10 @@ def _train(work: "Workspace", *, resume: bool, fresh: bool) -> None:
         side=facts["side"],
         seed=config.seed,
     )
-    images, samples = data.images(), data.samples()
-    split = samples["split"].to_numpy()
+    given = pictures_for(model, data)
+    split = data.samples()["split"].to_numpy()
     state = _state_to_resume(work, resume=resume, fresh=fresh)
-    grid = _Grid(work, images)
+    grid = _Grid(work, given)
     steps = -(-int((split == "train").sum()) // config.train.batch_size) * config.train.epochs
 
     def on_epoch(state: dict[str, Any], best: bool, model: "VAE") -> None:
@@ -108,7 +107,7 @@ def _train(work: "Workspace", *, resume: bool, fresh: bool) -> None:
             history = fit(
                 model,
                 OBJECTIVES[config.objective.name](**config.objective.settings),
-                Pictures(images),
+                given,
                 train=np.flatnonzero(split == "train"),
                 valid=np.flatnonzero(split == "valid"),
                 recipe=Recipe(**config.train.model_dump(exclude={"device"})),
@@ -174,23 +173,25 @@ class _Grid:
 
     COLUMNS = 10
 
-    def __init__(self, work: "Workspace", images: "np.ndarray") -> None:
+    def __init__(self, work: "Workspace", given: "Pictures") -> None:
         import numpy as np
 
         split = work.data.samples()["split"].to_numpy()
         self.run = work.run
-        self.pictures = images[np.flatnonzero(split == "valid")[: 2 * self.COLUMNS]]
+        self.given = given
+        self.rows = np.flatnonzero(split == "valid")[: 2 * self.COLUMNS]
 
     def write(self, model: "VAE", epoch: int) -> None:
         from latentlab import files, pictures
         from latentlab.decoding import reconstruct
 
-        again = reconstruct(model, self.pictures)
+        shown = self.given.images[self.rows]
+        again = reconstruct(model, self.given, self.rows)
         rows = []
-        for start in range(0, len(self.pictures), self.COLUMNS):
+        for start in range(0, len(shown), self.COLUMNS):
             stop = start + self.COLUMNS
-            if stop <= len(self.pictures) or start == 0:
-                rows += [self.pictures[start:stop], again[start:stop]]
+            if stop <= len(shown) or start == 0:
+                rows += [shown[start:stop], again[start:stop]]
         files.write_bytes(
             self.run.grids_folder / f"epoch_{epoch:04d}.png", pictures.png(pictures.tile(rows))
         )
@@ -216,13 +217,13 @@ def train(
     from latentlab import config as configs
     from latentlab import files
     from pipelines.prepare import ensure_data
-    from pipelines.stages import open_workspace, start_run
+    from pipelines.stages import device_override, open_workspace, start_run
 
     if config is not None:
         wanted = configs.load(config, tuple(set_ or []))
         start_run(run, wanted)
         ensure_data(wanted)
-    work = open_workspace(run, device)
+    work = open_workspace(run, device_override(device))
     with files.sole_writer(work.run.path):
         ensure_trained(work, resume=resume, fresh=fresh)
     last = work.run.history().iloc[-1]

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from latentlab.artifacts import RunFolder
+    from latentlab.decoding import Places
+    from latentlab.models.vae import VAE
 
 
 def traverse(
@@ -51,7 +53,7 @@ def traverse(
     latents = folder.latents()
     codes = latents[latent_columns(latents)].to_numpy()
     directions = _directions(folder, latents, dimension, target)
-    anchor = anchor_of(latents, codes, image, prior)
+    anchor = _anchor(folder, model, latents, image, prior)
     strips = [
         traversals.traverse(
             model,
@@ -107,21 +109,16 @@ def _directions(
     return {name: axes[names.index(name)] for name in active}
 
 
-def anchor_of(
-    latents: "pd.DataFrame", codes: "np.ndarray", image: str | None, prior: int | None
-) -> "np.ndarray":
+def _anchor(
+    run: "RunFolder", model: "VAE", latents: "pd.DataFrame", image: str | None, prior: int | None
+) -> "Places":
     """Where the lines start: a draw from the prior or the posterior mean of an image."""
     from latentlab.errors import ConfigError
-    from latentlab.randomness import numpy_generator
+    from pipelines.places import places_of_images, places_of_prior
 
     if prior is not None:
         if image is not None:
             raise ConfigError("--image and --prior exclude each other. Give one of them.")
-        return numpy_generator(prior, "traverse").standard_normal((codes.shape[1],))
-    rows = latents["image_id"] == image if image is not None else latents["split"] == "test"
-    if not rows.any():
-        raise ConfigError(
-            f"--image {image} is not in latents.parquet. Its ids look like"
-            f" {latents['image_id'].iloc[0]}."
-        )
-    return codes[int(rows.to_numpy().argmax())]
+        return places_of_prior(run, model, 1, prior)
+    first = latents.loc[latents["split"] == "test", "image_id"].iloc[0]
+    return places_of_images(run, model, latents, [image or first])

@@ -74,6 +74,7 @@ class CelebAMaskHQ:
     limit: Annotated[int, Ge(3)] | None = None
 
     channels = 3
+    gives_masks = True
 
     def __post_init__(self) -> None:
         if not self.parts:

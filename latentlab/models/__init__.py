@@ -1,6 +1,6 @@
 """Models by name. A new one is a module beside this file and a line in MODELS.
 
-An entry is a function from plain numbers to a `torch.nn.Module` with the methods of `vae.VAE`.
+An entry is a function from plain numbers to a `vae.VAE`.
 Its parameters `channels` and `side` come from the data; all others are the user's settings.
 """
 
@@ -9,12 +9,19 @@ from typing import Any
 
 import torch
 
+from latentlab.models.quantized import vq_vae, vq_vae_2
 from latentlab.models.vae import VAE, autoencoder, vae
+from latentlab.models.variants import conditional_vae, flow_vae, hierarchical_vae
 from latentlab.randomness import stream
 
 MODELS: dict[str, Callable[..., VAE]] = {
     "vae": vae,
     "autoencoder": autoencoder,
+    "flow_vae": flow_vae,
+    "hierarchical_vae": hierarchical_vae,
+    "conditional_vae": conditional_vae,
+    "vq_vae": vq_vae,
+    "vq_vae_2": vq_vae_2,
 }
 
 

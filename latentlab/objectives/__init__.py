@@ -2,7 +2,8 @@
 
 An objective is a frozen dataclass: its fields are its settings, calling it gives the `Terms` of a
 batch. It changes nothing and keeps nothing. What it needs of the model's posterior stands in its
-class variable `needs` (`requirements.py`); one without it takes every model.
+class variable `needs` (`requirements.py`); one without it takes every model but those of discrete
+codes.
 """
 
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from latentlab.objectives.info_vae import InfoVAE
 from latentlab.objectives.iwae import IWAE
 from latentlab.objectives.terms import Objective as Objective
 from latentlab.objectives.terms import Terms as Terms
+from latentlab.objectives.vector_quantized import VectorQuantized
 
 OBJECTIVES: dict[str, Callable[..., Objective]] = {
     "beta_vae": BetaVAE,
@@ -27,4 +29,5 @@ OBJECTIVES: dict[str, Callable[..., Objective]] = {
     "dip_vae": DIPVAE,
     "info_vae": InfoVAE,
     "denoising": Denoising,
+    "vector_quantized": VectorQuantized,
 }

@@ -62,11 +62,12 @@ class BetaTCVAE:
         step: int,
         critic: nn.Module | None = None,
     ) -> Terms:
-        posterior = model.encode(batch.x)
+        posterior = model.encode(batch.x, batch.condition)
         check_posterior(posterior, self.needs, "beta_tcvae")
-        z = posterior.sample(generator)
-        reconstruction = model.reconstruction(z, batch.x)
-        parts = decomposition(posterior, z, model.log_prior(z), self.sampling, self.images)
+        draw = posterior.sample(generator)
+        reconstruction = model.reconstruction(draw.z, batch, posterior.context)
+        log_prior = model.log_prior(draw.z)
+        parts = decomposition(posterior, draw.z, log_prior, self.sampling, self.images)
         weighted = (
             self.alpha * parts.mutual_information
             + self.beta * parts.total_correlation
@@ -74,7 +75,7 @@ class BetaTCVAE:
         )
         loss = (reconstruction + weighted).mean()
         extra = {name: part.mean() for name, part in parts._asdict().items()}
-        return terms(loss, reconstruction, posterior.kl(z), posterior, self.beta, extra)
+        return terms(loss, reconstruction, posterior.kl(draw), posterior, self.beta, extra)
 
 
 def decomposition(
@@ -97,8 +98,9 @@ def decomposition(
     pairs = gaussian_log_prob(z.float()[:, None], mu[None], logvar[None])
     weights = aggregate_log_weights(len(z), images, sampling).to(z.device)
     log_q = (weights + pairs.sum(dim=2)).logsumexp(dim=1)
+    log_q_own = pairs.sum(dim=2).diagonal()
     log_q_each = (weights[:, :, None] + pairs).logsumexp(dim=1).sum(dim=1)
-    return Decomposition(posterior.log_prob(z) - log_q, log_q - log_q_each, log_q_each - log_prior)
+    return Decomposition(log_q_own - log_q, log_q - log_q_each, log_q_each - log_prior)
 
 
 def aggregate_log_weights(count: int, images: int | None, sampling: Sampling) -> Tensor:

@@ -15,13 +15,16 @@ from latentlab.objectives.terms import Terms, terms
 
 @dataclass(frozen=True)
 class BetaVAE:
-    """reconstruction + beta * KL, in nats per image; beta 1 is the plain VAE.
+    """reconstruction + beta * KL, in nats per image; beta 1 is the plain VAE, 0 the reconstruction
+    alone.
 
     Both terms are summed over pixels and latents and averaged over the batch: averaging over
     pixels would multiply the working beta by their number.
 
     Attributes:
         beta: Weight of the KL term.
+        reconstruction: Weight of the reconstruction; 0 leaves the KL term alone, which shows what
+            it does to the codes.
         samples: Draws from the posterior over which the reconstruction is averaged (L).
         anneal: How the weight comes to beta: at once, on a line, or in cycles.
         anneal_steps: Steps that takes.
@@ -38,6 +41,7 @@ class BetaVAE:
     anneal_steps: Annotated[int, Ge(1)] = 10_000
     cycles: Annotated[int, Ge(1)] = 4
     free_bits: Annotated[float, Ge(0)] = 0.0
+    reconstruction: Annotated[float, Ge(0)] = 1.0
 
     def __call__(
         self,
@@ -47,17 +51,18 @@ class BetaVAE:
         step: int,
         critic: nn.Module | None = None,
     ) -> Terms:
-        posterior = model.encode(batch.x)
+        posterior = model.encode(batch.x, batch.condition)
         weight = self.weight(step)
         draws = [posterior.sample(generator) for _ in range(self.samples)]
-        reconstruction = _mean([model.reconstruction(z, batch.x) for z in draws])
-        kl = _mean([posterior.kl(z) for z in draws])
+        context = posterior.context
+        reconstruction = _mean([model.reconstruction(one.z, batch, context) for one in draws])
+        kl = _mean([posterior.kl(one) for one in draws])
         if self.free_bits:
             # Of the batch's mean, not of every image: a latent may be silent for some of them.
             charged = kl.mean(dim=0).clamp(min=self.free_bits).sum()
-            loss = reconstruction.mean() + weight * charged
+            loss = (self.reconstruction * reconstruction).mean() + weight * charged
         else:
-            loss = (reconstruction + weight * kl.sum(dim=1)).mean()
+            loss = (self.reconstruction * reconstruction + weight * kl.sum(dim=1)).mean()
         return terms(loss, reconstruction, kl, posterior, weight)
 
     def weight(self, step: int) -> float:

@@ -46,10 +46,11 @@ class Capacity:
         step: int,
         critic: nn.Module | None = None,
     ) -> Terms:
-        posterior = model.encode(batch.x)
+        posterior = model.encode(batch.x, batch.condition)
         check_posterior(posterior, self.needs, "capacity")
-        z = posterior.sample(generator)
-        reconstruction, kl = model.reconstruction(z, batch.x), posterior.kl(z)
+        draw = posterior.sample(generator)
+        reconstruction = model.reconstruction(draw.z, batch, posterior.context)
+        kl = posterior.kl(draw)
         target = self.capacity * linear(step, self.steps)
         distance = (kl.sum(dim=1).mean() - target).abs()
         loss = reconstruction.mean() + self.gamma * distance

@@ -42,9 +42,10 @@ class Denoising:
         step: int,
         critic: nn.Module | None = None,
     ) -> Terms:
-        posterior = model.encode(self.damaged(batch.x, generator))
-        z = posterior.sample(generator)
-        reconstruction, kl = model.reconstruction(z, batch.x), posterior.kl(z)
+        posterior = model.encode(self.damaged(batch.x, generator), batch.condition)
+        draw = posterior.sample(generator)
+        reconstruction = model.reconstruction(draw.z, batch, posterior.context)
+        kl = posterior.kl(draw)
         loss = (reconstruction + self.beta * kl.sum(dim=1)).mean()
         return terms(loss, reconstruction, kl, posterior, self.beta)
 

@@ -47,10 +47,11 @@ class DIPVAE:
         step: int,
         critic: nn.Module | None = None,
     ) -> Terms:
-        posterior = model.encode(batch.x)
+        posterior = model.encode(batch.x, batch.condition)
         check_posterior(posterior, self.needs, "dip_vae")
-        z = posterior.sample(generator)
-        reconstruction, kl = model.reconstruction(z, batch.x), posterior.kl(z)
+        draw = posterior.sample(generator)
+        reconstruction = model.reconstruction(draw.z, batch, posterior.context)
+        kl = posterior.kl(draw)
         assert posterior.logvar is not None
         covariance = _covariance(posterior.mu)
         if self.kind == "ii":

@@ -65,9 +65,11 @@ class FactorVAE:
     ) -> Terms:
         if critic is None:
             raise ValueError("FactorVAE needs the network that its `build_critic` gives")
-        posterior = model.encode(batch.x)
-        z = posterior.sample(generator)
-        reconstruction, kl = model.reconstruction(z, batch.x), posterior.kl(z)
+        posterior = model.encode(batch.x, batch.condition)
+        draw = posterior.sample(generator)
+        reconstruction = model.reconstruction(draw.z, batch, posterior.context)
+        kl = posterior.kl(draw)
+        z = draw.z
         joint, others = (z, z) if len(z) < 4 else z.tensor_split(2)
         total_correlation = critic(joint).float().mean()
         loss = (reconstruction + kl.sum(dim=1)).mean() + self.gamma * total_correlation

@@ -63,11 +63,12 @@ class InfoVAE:
         step: int,
         critic: nn.Module | None = None,
     ) -> Terms:
-        posterior = model.encode(batch.x)
-        z = posterior.sample(generator)
-        reconstruction, kl = model.reconstruction(z, batch.x), posterior.kl(z)
-        prior = model.prior(len(z), generator)
-        mmd = maximum_mean_discrepancy(z, prior, self.kernel, self.bandwidth)
+        posterior = model.encode(batch.x, batch.condition)
+        draw = posterior.sample(generator)
+        reconstruction = model.reconstruction(draw.z, batch, posterior.context)
+        kl = posterior.kl(draw)
+        prior, _ = model.prior(len(batch.x), generator, batch.condition)
+        mmd = maximum_mean_discrepancy(draw.z, prior, self.kernel, self.bandwidth)
         weight = 1 - self.alpha
         loss = (reconstruction + weight * kl.sum(dim=1)).mean()
         loss = loss + (self.alpha + self.lambda_mmd - 1) * mmd

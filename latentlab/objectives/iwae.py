@@ -9,6 +9,7 @@ from annotated_types import Ge
 from torch import nn
 
 from latentlab.data.batches import Batch
+from latentlab.models.importance import log_weight
 from latentlab.models.vae import VAE
 from latentlab.objectives.requirements import Need, check_posterior
 from latentlab.objectives.terms import Terms, terms
@@ -40,12 +41,15 @@ class IWAE:
         step: int,
         critic: nn.Module | None = None,
     ) -> Terms:
-        posterior = model.encode(batch.x)
+        posterior = model.encode(batch.x, batch.condition)
         check_posterior(posterior, self.needs, "iwae")
         draws = [posterior.sample(generator) for _ in range(self.samples)]
-        reconstruction = torch.stack([model.reconstruction(z, batch.x) for z in draws])
-        divergence = torch.stack([posterior.log_prob(z) - model.log_prior(z) for z in draws])
-        # (samples, batch): each draw's weight.
-        bound = (-reconstruction - divergence).logsumexp(dim=0) - math.log(self.samples)
-        kl = torch.stack([posterior.kl(z) for z in draws]).mean(dim=0)
+        reconstruction = torch.stack(
+            [model.reconstruction(draw.z, batch, posterior.context) for draw in draws]
+        )
+        weights = [
+            log_weight(model, draw, nats) for draw, nats in zip(draws, reconstruction, strict=True)
+        ]
+        bound = torch.stack(weights).logsumexp(dim=0) - math.log(self.samples)
+        kl = torch.stack([posterior.kl(draw) for draw in draws]).mean(dim=0)
         return terms(-bound.mean(), reconstruction.mean(dim=0), kl, posterior, 1.0)

@@ -6,22 +6,32 @@ Such an objective says so in a class variable `needs`, which can be read before 
 from typing import Literal
 
 from latentlab.errors import ConfigError
-from latentlab.models.posteriors import Gaussian, Posterior
+from latentlab.models.posteriors import Codes, Gaussian, Posterior
 
-Need = Literal["density", "gaussian"]
+Need = Literal["density", "gaussian", "codes"]
 
 
-def check_posterior(posterior: Posterior, need: Need, objective: str) -> None:
+def check_posterior(posterior: Posterior, need: Need | None, objective: str) -> None:
     """
     Args:
-        need: A `density` (`log_prob` and a divergence from the prior), or that of a diagonal
-            `gaussian`.
+        need: A `density` of draws, or that of a diagonal `gaussian`, or discrete `codes`; None
+            for one that takes every posterior but those, which one objective alone can train.
         objective: Its name, for the error.
 
     Raises:
         ConfigError: this posterior has not what the objective needs.
     """
-    if posterior.logvar is None:
+    if isinstance(posterior, Codes) != (need == "codes"):
+        if need == "codes":
+            raise ConfigError(
+                f"`objective.name`: `{objective}` needs a model with discrete codes. Take"
+                " model.name=vq_vae or vq_vae_2, or objective.name=beta_vae."
+            )
+        raise ConfigError(
+            f"`objective.name`: `{objective}` cannot train discrete codes, whose encoder needs the"
+            " commitment loss. Take objective.name=vector_quantized."
+        )
+    if need in ("density", "gaussian") and not posterior.density:
         raise ConfigError(
             f"`objective.name`: `{objective}` needs a model that gives every image a distribution"
             " over the latents, and this one's codes are single points. Take model.name=vae, or"

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from latentlab import config as configs
+from latentlab.artifacts import latent_columns
 from latentlab.checkpoints import load_model, save_model
 from latentlab.data.batches import Pictures
-from latentlab.decoding import sample
+from latentlab.decoding import decode, draw_pixels, places_of, prior_places
 from latentlab.encoding import encode_images
 from latentlab.errors import ConfigError
 from latentlab.models import MODELS, build_model
@@ -19,14 +20,27 @@ from latentlab.training import Recipe, fit
 from latentlab.traversals import traverse
 
 SIDE = 28
+CODES = {"width": 8, "codes": 8}
+# What some models need beside their name.
+MODEL_ROWS = {
+    "conditional_vae": {"model": {"name": "conditional_vae", "conditions": ["dark"]}},
+    **{
+        name: {"model": {"name": name, **CODES}, "objective": {"name": "vector_quantized"}}
+        for name in ("vq_vae", "vq_vae_2")
+    },
+}
 ROWS = [
-    *[{"model": {"name": name}} for name in MODELS],
+    *[MODEL_ROWS.get(name, {"model": {"name": name}}) for name in MODELS],
     *[{"model": {"network": name}} for name in NETWORKS],
     *[{"model": {"likelihood": name}} for name in LIKELIHOODS],
-    *[{"objective": {"name": name}} for name in OBJECTIVES],
+    *[{"objective": {"name": name}} for name in OBJECTIVES if name != "vector_quantized"],
     {"objective": {"anneal": "linear", "anneal_steps": 5, "free_bits": 0.1, "samples": 2}},
     {"objective": {"anneal": "cyclic", "anneal_steps": 6, "cycles": 2, "beta": 4.0}},
     {"model": {"name": "autoencoder"}, "objective": {"name": "denoising"}},
+    {"model": {"name": "flow_vae", "flow": "planar"}, "objective": {"name": "iwae", "samples": 2}},
+    {"model": {"masked": True}, "source": {"name": "celeba_mask_hq", "root": "."}},
+    {**MODEL_ROWS["vq_vae"], "encode": {"features": "histogram"}},
+    {"encode": {"likelihood_samples": 3}},
     {"train": {"precision": "bfloat16", "average": 0.9, "clip": 1.0, "patience": 1}},
 ]
 
@@ -34,7 +48,10 @@ ROWS = [
 @pytest.fixture(scope="module")
 def pictures():
     shades = np.random.default_rng(0).integers(0, 256, (40, 1, 1, 1))
-    return Pictures(np.broadcast_to(shades, (40, SIDE, SIDE, 1)).astype(np.uint8))
+    images = np.broadcast_to(shades, (40, SIDE, SIDE, 1)).astype(np.uint8)
+    masks = np.zeros((40, SIDE, SIDE), np.uint8)
+    masks[:, 7:21, 7:21] = 255
+    return Pictures(images, masks, np.where(shades[:, 0, 0] < 128, 1, -1).astype(np.float32))
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
@@ -74,16 +91,33 @@ def test_a_row_trains_two_epochs_and_gives_latents_and_pictures(row, pictures, t
     samples = pd.DataFrame({"image_id": [f"i{n}" for n in range(40)], "split": "test"})
     tables = [
         pd.concat(
-            encode_images(one, pictures.images, samples, batch_size=16, device=torch.device("cpu"))
+            encode_images(
+                one,
+                pictures,
+                samples,
+                device=torch.device("cpu"),
+                **config.encode.model_dump() | {"batch_size": 16},
+            )
         )
         for one in (model, loaded)
     ]
     pd.testing.assert_frame_equal(*tables)
-    assert np.isfinite(tables[0].filter(like="mu_").to_numpy()).all()
-    assert tables[0].filter(like="mu_").shape == (40, 4)
-    strip = traverse(loaded, np.zeros(4, np.float32), np.eye(4, dtype=np.float32)[0], steps=3)
+    table = tables[0]
+    assert np.isfinite(table.drop(columns=["image_id", "split"]).to_numpy()).all()
+    counted = config.encode.features == "histogram"
+    assert len(latent_columns(table)) == (CODES["codes"] if counted else model.latents)
+    assert ("log_likelihood" in table) == bool(config.encode.likelihood_samples)
+    place = places_of(loaded, pictures, np.array([3]))
+    if not counted:
+        np.testing.assert_allclose(
+            table[latent_columns(table)].to_numpy()[3], place.z[0], atol=1e-5
+        )
+    strip = traverse(loaded, place, np.eye(model.latents, dtype=np.float32)[0], steps=3)
     assert strip.images.shape == (3, SIDE, SIDE, 1)
-    assert sample(loaded, 2, seed=0).shape == (2, SIDE, SIDE, 1)
+    told = np.ones((2, 1), np.float32) if loaded.conditions else None
+    drawn = prior_places(loaded, 2, 0, told)
+    assert decode(loaded, drawn).shape == (2, SIDE, SIDE, 1)
+    assert draw_pixels(loaded, drawn, 0).shape == (2, SIDE, SIDE, 1)
 
 
 @pytest.mark.parametrize("objective", ["iwae", "beta_tcvae", "dip_vae"])

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from latentlab import pictures, traversals
+from latentlab.decoding import Places
 
 
 class Shades(torch.nn.Module):
@@ -14,13 +15,13 @@ class Shades(torch.nn.Module):
         super().__init__()
         self.anything = torch.nn.Parameter(torch.zeros(1))
 
-    def decode(self, z):
+    def decode(self, z, context=None):
         return z[:, :2].clamp(0, 1)[:, :, None, None].repeat(1, 2, 2, 2)[:, :3]
 
 
 def test_one_dimension_moves_and_the_anchor_is_in_the_middle():
     strip = traversals.traverse(
-        Shades(), np.array([0.5, 0.2, 9.0]), np.array([0.1, 0, 0]), steps=5, span=0.5
+        Shades(), Places(np.array([[0.5, 0.2, 9.0]])), np.array([0.1, 0, 0]), steps=5, span=0.5
     )
     assert strip.offsets == (-0.5, -0.25, 0.0, 0.25, 0.5)
     assert strip.images.shape == (5, 4, 4, 3) or strip.images.shape[:1] == (5,)

@@ -1,11 +1,16 @@
 """`sample`, `reconstruct` and `morph`: pictures of the asked size, number and duration."""
 
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from latentlab.checkpoints import load_model
-from latentlab.decoding import decode
+from latentlab import artifacts, files
+from latentlab.artifacts import RunFolder, latent_columns
+from latentlab.checkpoints import load_model, save_model
+from latentlab.decoding import Places, decode
+from latentlab.models import build_model
 
 
 def opened(done, terminal):
@@ -53,11 +58,69 @@ def test_a_morph_begins_and_ends_with_its_images(finished):
     run = finished.folder / "runs" / "small"
     latents = pd.read_parquet(run / "latents.parquet").set_index("image_id")
     codes = latents.loc[done.json["images"]].filter(like="mu_").to_numpy()
-    ends = decode(load_model(run / "model"), codes)
+    ends = decode(load_model(run / "model"), Places(codes))
     assert np.abs(strip[2:34, 2:34].astype(int) - ends[0]).max() <= 1
     assert np.abs(strip[2:34, -34:-2].astype(int) - ends[1]).max() <= 1
     grid = pixels(finished("morph", "runs/small", "--grid", "--json"), finished)
     assert grid.shape == (8 * 34 + 2, 8 * 34 + 2, 3)
+
+
+@pytest.fixture
+def twin(finished):
+    """Makes a copy of the run whose latents table is changed: name, change -> run folder."""
+
+    def make(name, change=lambda table: table):
+        run = RunFolder(finished.folder / "runs" / name)
+        shutil.copytree(finished.folder / "runs" / "small", run.path, dirs_exist_ok=True)
+        artifacts.write_table(run.latents_path, change(run.latents()))
+        return run
+
+    return make
+
+
+def test_two_runs_morph_the_same_images_one_under_the_other(finished, twin):
+    names = latent_columns(RunFolder(finished.folder / "runs" / "small").latents())
+    twin("still", lambda table: table.assign(**dict.fromkeys(names, 0.5)))
+    alone = pixels(finished("morph", "runs/small", "--json"), finished)
+    done = finished("morph", "runs/small", "--beside", "runs/still", "--json")
+    assert done.json["runs"] == ["runs/small", "runs/still"]
+    both = pixels(done, finished)
+    margin = both.shape[1] - alone.shape[1]
+    assert both.shape[0] == 2 * 34 + 2 and margin > 0
+    assert np.array_equal(both[:36, margin:], alone)
+    still = both[36:68, margin:]
+    assert np.array_equal(still[:, 2:34], still[:, -34:-2])  # all its codes are the same
+    assert (both[:34, :margin] < 128).any() and (both[36:, :margin] < 128).any()  # its names
+
+
+@pytest.mark.parametrize("ending", ["gif", "webp"])
+def test_an_animation_shows_two_runs_side_by_side(finished, twin, ending):
+    twin("still")
+    words = ("--beside", "runs/still", "--seconds", 0.4, "--out", f"both.{ending}", "--json")
+    with opened(finished("morph", "runs/small", *words), finished) as picture:
+        assert picture.size == (8 + 2 * (256 + 8), 8 + 256 + 14 + 8)
+        assert picture.n_frames > 1
+        shown = np.asarray(picture.convert("RGB")).astype(int)
+    left, right = shown[8:264, 8:264], shown[8:264, 272:528]
+    assert np.abs(left - right).mean() < 6  # one model; the formats are not exact
+
+
+def test_two_runs_that_cannot_be_set_side_by_side_are_told(finished, twin):
+    twin("others", lambda table: table.assign(image_id=table["image_id"] + "x"))
+    large = twin("large")
+    described = files.read_json(large.model_folder / "config.json") | {"side": 64}
+    model = build_model(
+        described["name"], described["settings"], channels=described["channels"], side=64, seed=0
+    )
+    save_model(large.model_folder, model, described, "")
+    for words, part in (
+        (("--beside", "runs/others"), "runs/others: image"),
+        (("--beside", "runs/large"), "small makes pictures of 32 pixels a side, large of 64"),
+        (("--beside", "runs/others", "--grid"), "--grid and --beside exclude each other"),
+        (("--beside", "runs/nowhere"), "runs/nowhere does not exist"),
+    ):
+        done = finished("morph", "runs/small", *words)
+        assert done.code in (2, 3) and part in done.err and "Traceback" not in done.err
 
 
 @pytest.mark.parametrize("ending", ["gif", "webp"])
@@ -77,7 +140,7 @@ def test_an_animation_lasts_as_long_as_asked(finished, ending):
     ("words", "part"),
     [
         (("morph", "runs/small", "a"), "1 images are named, where 2 are needed"),
-        (("morph", "runs/small", "a", "b"), "--image a is not in latents.parquet"),
+        (("morph", "runs/small", "a", "b"), "image a is not in latents.parquet"),
         (("morph", "runs/small", "--out", "x.mp4"), ".gif or .webp"),
         (("morph", "runs/small", "--grid", "--out", "x.gif"), "Take .png."),
         (("reconstruct", "runs/small", "--image", "nobody"), "--image nobody is not in these data"),

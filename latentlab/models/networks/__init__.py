@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from latentlab.models.networks.burgess import Burgess
 from latentlab.models.networks.convolutional import Convolutional
+from latentlab.models.networks.custom import register_network as register_network
 from latentlab.models.networks.deep_convolutional import DeepConvolutional
 from latentlab.models.networks.mlp import MLP
 from latentlab.models.networks.network import Network as Network

@@ -5,12 +5,23 @@ import torch
 from torch.distributions import Bernoulli as TorchBernoulli
 from torch.distributions import Normal, kl_divergence
 
+from latentlab.data.batches import Batch
 from latentlab.errors import ConfigError
 from latentlab.models import MODELS, build_model
 from latentlab.models.likelihoods import LIKELIHOODS
 from latentlab.models.networks import NETWORKS
 from latentlab.models.posteriors import Gaussian, gaussian_kl
 from latentlab.randomness import torch_generator
+
+# Settings without which a model cannot be built.
+NEEDED = {"conditional_vae": {"conditions": ("Smiling", "Male")}}
+
+
+def told(model, count):
+    """Conditions for a model that wants them."""
+    if not model.conditions:
+        return None
+    return torch.tensor([[1.0, -1.0], [-1.0, 0.0]]).repeat(count, 1)[:count]
 
 
 def reference(**settings):
@@ -31,24 +42,32 @@ def test_the_reference_network_is_as_published():
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize(("channels", "side"), [(1, 32), (3, 64), (3, 128)])
 def test_pictures_come_back_in_their_shape_and_range(name, channels, side):
-    model = build_model(name, {}, channels=channels, side=side, seed=0)
+    model = build_model(name, NEEDED.get(name, {}), channels=channels, side=side, seed=0).eval()
     x = torch.rand(2, channels, side, side)
-    again = model(x)
+    again = model(x, told(model, 2))
     assert again.shape == x.shape
     assert again.min() >= 0
     assert again.max() <= 1
-    assert model.encode(x).mu.shape == (2, model.latents)
-    assert model.sample(3, torch_generator(0, "samples")).shape == (3, channels, side, side)
+    posterior = model.encode(x, told(model, 2))
+    assert posterior.mu.shape == (2, model.latents)
+    made = model.decode(*model.prior(3, torch_generator(0, "samples"), told(model, 3)))
+    assert made.shape == (3, channels, side, side)
+    drawn = model.draw(posterior.mu, torch_generator(0, "pixels"), posterior.context)
+    assert drawn.shape == x.shape
 
 
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
 def test_every_parameter_receives_a_gradient(name, likelihood):
-    model = build_model(name, {"likelihood": likelihood}, channels=3, side=32, seed=0)
-    x = torch.rand(4, 3, 32, 32)
-    posterior = model.encode(x)
-    z = posterior.sample(torch_generator(0, "noise"))
-    (model.reconstruction(z, x).sum() + posterior.kl(z).sum()).backward()
+    settings = {"likelihood": likelihood, **NEEDED.get(name, {})}
+    if not name.startswith("vq"):
+        settings["masked"] = True
+    model = build_model(name, settings, channels=3, side=32, seed=0)
+    batch = Batch(torch.rand(4, 3, 32, 32), torch.rand(4, 1, 32, 32).round(), told(model, 4))
+    posterior = model.encode(batch.x, batch.condition)
+    draw = posterior.sample(torch_generator(0, "noise"))
+    reconstruction = model.reconstruction(draw.z, batch, posterior.context)
+    (reconstruction.sum() + posterior.kl(draw).sum()).backward()
     for parameter_name, parameter in model.named_parameters():
         assert parameter.grad is not None, parameter_name
         assert parameter.grad.abs().sum() > 0, parameter_name
@@ -71,8 +90,9 @@ def test_gaussian_kl_against_torch_distributions_and_monte_carlo(seed):
     posterior, prior = Normal(mu, (0.5 * logvar).exp()), Normal(0.0, 1.0)
     torch.testing.assert_close(gaussian_kl(mu, logvar), kl_divergence(posterior, prior))
     wide = Gaussian(mu.expand(200_000, 4, 3), logvar.expand(200_000, 4, 3))
-    z = wide.sample(generator)
-    estimate = (posterior.log_prob(z) - prior.log_prob(z)).mean(0)
+    draw = wide.sample(generator)
+    estimate = (posterior.log_prob(draw.z) - prior.log_prob(draw.z)).mean(0)
+    torch.testing.assert_close(draw.log_q, posterior.log_prob(draw.z))
     torch.testing.assert_close(estimate, gaussian_kl(mu, logvar), atol=0.05, rtol=0.05)
 
 
@@ -139,10 +159,11 @@ def test_an_autoencoder_has_one_code_and_nothing_to_pay_for_it():
     model = build_model("autoencoder", {"latents": 4}, channels=3, side=32, seed=0)
     x = torch.rand(5, 3, 32, 32)
     posterior = model.encode(x)
-    z = posterior.sample(torch_generator(0, "noise"))
-    assert torch.equal(z, posterior.mu)
+    draw = posterior.sample(torch_generator(0, "noise"))
+    assert torch.equal(draw.z, posterior.mu)
+    assert draw.log_q is None
     assert posterior.logvar is None
-    assert torch.equal(posterior.kl(z), torch.zeros(5, 4))
+    assert torch.equal(posterior.kl(draw), torch.zeros(5, 4))
 
 
 def test_drawn_pixels_have_the_likelihoods_mean():

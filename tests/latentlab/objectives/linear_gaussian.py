@@ -8,7 +8,7 @@ from torch.distributions import MultivariateNormal
 
 from latentlab.data.batches import Batch
 from latentlab.models.likelihoods import Likelihood
-from latentlab.models.posteriors import Gaussian
+from latentlab.models.posteriors import Gaussian, Head
 from latentlab.models.vae import VAE
 from latentlab.randomness import torch_generator
 
@@ -32,8 +32,12 @@ class KnownGaussian(Likelihood):
         squares = (x - parameters).square() / self.variance
         return 0.5 * (squares + math.log(2 * math.pi * self.variance))
 
+    def draw(self, parameters, generator):
+        noise = torch.randn(parameters.shape, generator=generator)
+        return parameters + self.variance**0.5 * noise
 
-class FixedVarianceHead(nn.Module):
+
+class FixedVarianceHead(Head):
     def __init__(self, mean: Tensor, logvar: Tensor):
         super().__init__()
         self.mean = nn.Parameter(mean)  # (latents, pixels)

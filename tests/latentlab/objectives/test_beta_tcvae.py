@@ -138,6 +138,7 @@ def test_a_posterior_of_another_kind_is_refused():
 
     class Other:
         mu = logvar = torch.zeros(1, 2)
+        density = True
 
     check_posterior(Other(), "density", "iwae")
     check_posterior(Flow(torch.zeros(1, 2), torch.zeros(1, 2)), "density", "iwae")

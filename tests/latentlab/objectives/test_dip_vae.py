@@ -49,7 +49,7 @@ def test_the_loss_is_the_plain_one_and_the_penalty(kind):
 def test_the_second_kind_is_of_draws_from_the_posteriors():
     batch = batch_of_codes(COVARIANCE, 200_000, 0)
     posterior = Codes(3, VARIANCE).encode(batch.x)
-    z = posterior.sample(torch_generator(0, "noise")).detach().numpy()
+    z = posterior.sample(torch_generator(0, "noise")).z.detach().numpy()
     penalty = terms(DIPVAE("ii", 1.0, 1.0), batch).extra["penalty"].item()
     expected = reference(np.cov(z, rowvar=False), 1.0, 1.0)
     assert penalty == pytest.approx(expected, rel=0.02)

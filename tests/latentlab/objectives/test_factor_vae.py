@@ -90,7 +90,7 @@ def test_the_halves_are_apart(count):
 
     result = terms(Watching(), 0, count=count)
     posterior = Codes(2, VARIANCE).encode(batch_of_codes(COVARIANCE, count, 0).x)
-    z = posterior.sample(torch_generator(0, "noise")).detach()
+    z = posterior.sample(torch_generator(0, "noise")).z.detach()
     half = math.ceil(count / 2)
     assert torch.equal(seen[0], z[:half])
     assert torch.equal(seen[1], z[:half])

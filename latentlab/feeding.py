@@ -1,0 +1,51 @@
+"""The prepared arrays of a data folder as a model asks for them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from latentlab.artifacts import DataFolder
+from latentlab.data.batches import Pictures
+from latentlab.errors import ConfigError
+from latentlab.models.vae import VAE
+from latentlab.naming import unknown
+
+
+def pictures_for(model: VAE, data: DataFolder) -> Pictures:
+    """Images, with masks and conditions where the model has them.
+
+    Raises:
+        ConfigError: the data hold no masks, or no such attribute.
+    """
+    masks = data.masks() if model.masked else None
+    if model.masked and masks is None:
+        raise ConfigError(
+            "`model.masked` needs masks, and these data have none. Take model.masked=false, or"
+            " source.name=celeba_mask_hq."
+        )
+    conditions = None
+    if model.conditions:
+        conditions = condition_values(data.targets().values, model.conditions)
+    return Pictures(data.images(), masks, conditions)
+
+
+def condition_values(values: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
+    """What a model is told of each image: 1 for yes, -1 for no, 0 for unknown.
+
+    Args:
+        values: One column a target, attributes of pandas `boolean`; one row an image.
+        names: Attributes.
+
+    Returns:
+        float32, (images, names).
+
+    Raises:
+        ConfigError: a name is no attribute.
+    """
+    known = {str(name): None for name in values if values[name].dtype == "boolean"}
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"`model.conditions`: {unknown(name, known)}.")
+    told = values[list(names)].astype("Float32") * 2 - 1
+    return told.fillna(0).to_numpy(np.float32)

@@ -1,0 +1,107 @@
+"""Where in a run's latent space the pictures of a command start from."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from latentlab.artifacts import RunFolder
+    from latentlab.decoding import Places
+    from latentlab.models.vae import VAE
+
+
+def places_of_images(
+    run: "RunFolder", model: "VAE", latents: "pd.DataFrame", images: Sequence[str]
+) -> "Places":
+    """The posterior means of these images, and what the decoder needs beside them.
+
+    Args:
+        latents: The run's table.
+        images: Their `image_id`s.
+
+    Raises:
+        ConfigError: one of them is not in the table, or the table holds what cannot be decoded.
+    """
+    import numpy as np
+
+    from latentlab import config as configs
+    from latentlab.artifacts import DataFolder, latent_columns
+    from latentlab.decoding import Places, places_of
+    from latentlab.errors import ConfigError
+    from latentlab.feeding import pictures_for
+
+    if not decodable(latents):
+        raise ConfigError(
+            "latents.parquet holds histograms of codes, which cannot be decoded. Encode again with"
+            " --features mean."
+        )
+    rows = latents.reset_index().set_index("image_id")["index"]
+    absent = [name for name in images if name not in rows.index]
+    if absent:
+        raise ConfigError(
+            f"image {absent[0]} is not in latents.parquet. Its ids look like"
+            f" {latents['image_id'].iloc[0]}."
+        )
+    wanted = rows.loc[list(images)].to_numpy()
+    if model.contextual:  # which the table does not hold
+        data = DataFolder.open(configs.load_saved(run.config_path).data.folder)
+        return places_of(model, pictures_for(model, data), wanted)
+    return Places(latents[latent_columns(latents)].to_numpy(np.float32)[wanted])
+
+
+def places_of_prior(
+    run: "RunFolder", model: "VAE", count: int, seed: int, told: Sequence[str] = ()
+) -> "Places":
+    """Draws from the prior; a model with conditions is told those of images of the data at random.
+
+    Args:
+        told: `Name=yes`, `no` or `unknown`: the same for all draws.
+
+    Raises:
+        ConfigError: what is told is not among the model's conditions.
+    """
+    from latentlab import config as configs
+    from latentlab.artifacts import DataFolder
+    from latentlab.decoding import prior_places
+    from latentlab.feeding import pictures_for
+    from latentlab.randomness import numpy_generator
+
+    fixed = _told(model, told)
+    conditions = None
+    if model.conditions:
+        data = DataFolder.open(configs.load_saved(run.config_path).data.folder)
+        known = pictures_for(model, data).conditions
+        assert known is not None
+        conditions = known[numpy_generator(seed, "conditions").integers(0, len(known), count)]
+        for column, value in fixed.items():
+            conditions[:, column] = value
+    return prior_places(model, count, seed, conditions)
+
+
+def decodable(latents: "pd.DataFrame") -> bool:
+    """Whether the table holds latents; no decoder can read how often a code occurs."""
+    from latentlab.artifacts import latent_columns
+
+    return not latent_columns(latents)[0].startswith("histogram_")
+
+
+def _told(model: "VAE", told: Sequence[str]) -> dict[int, float]:
+    """Number of the condition -> its value."""
+    from latentlab.errors import ConfigError
+    from latentlab.naming import unknown
+
+    values = {"yes": 1.0, "no": -1.0, "unknown": 0.0}
+    fixed = {}
+    for item in told:
+        name, _, value = item.partition("=")
+        if not model.conditions:
+            raise ConfigError(f"--condition {item}: this model is told nothing of its images.")
+        if name not in model.conditions:
+            raise ConfigError(
+                f"--condition {item}: {unknown(name, dict.fromkeys(model.conditions))}."
+            )
+        if value not in values:
+            raise ConfigError(f"--condition {item}: write {name}=yes, {name}=no or {name}=unknown.")
+        fixed[model.conditions.index(name)] = values[value]
+    return fixed
