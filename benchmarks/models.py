@@ -199,7 +199,29 @@ def page() -> str:
             + "|---" * (len(COLUMNS) + 3) + "|"
         )  # fmt: skip
         parts[-1] += "".join(f"\n{_line(row, one)}" for row, one in known.items())
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([*parts, *_literature()]) + "\n"
+
+
+def _literature() -> list[str]:
+    """What `benchmarks.literature` found, if it was run."""
+    path = measuring.RESULTS / "literature.json"
+    if not path.is_file():
+        return []
+    lines = [
+        f"| {one['name'].removeprefix('literature.')} | {one['epochs']} |"
+        f" {one['test_reconstruction']:.2f} | {one['test_kl']:.2f} | {-one['test_elbo']:.2f} |"
+        f" {one['test_loss']:.2f} | {one['test_nats']:.2f} |"
+        for one in json.loads(path.read_text())
+    ]
+    return [
+        "## Against the literature",
+        "The dense network 784-400-20 on all of MNIST, batch 128, one run each, nats of the 10,000"
+        " test images; the last column is -log p(x) from 100 weighed draws, of the first 1,000."
+        " The loss of `iwae` is its own bound with 5 draws."
+        " Made by `python -m benchmarks.literature`.",
+        "| row | epochs | reconstruction | KL | -ELBO | loss | -log p(x) |\n"
+        "|---|---|---|---|---|---|---|\n" + "\n".join(lines),
+    ]
 
 
 def _line(row: str, one: dict[str, Any]) -> str:

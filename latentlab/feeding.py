@@ -46,6 +46,6 @@ def condition_values(values: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
     known = {str(name): None for name in values if values[name].dtype == "boolean"}
     for name in names:
         if name not in known:
-            raise ConfigError(f"`model.conditions`: {unknown(name, known)}.")
+            raise ConfigError(f"`model.conditions`: {unknown(name, known)}")
     told = values[list(names)].astype("Float32") * 2 - 1
     return told.fillna(0).to_numpy(np.float32)

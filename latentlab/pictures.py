@@ -46,9 +46,11 @@ def tile(rows: list[np.ndarray], gap: int = 2, shade: int = 255) -> np.ndarray:
     return sheet
 
 
-def labelled(sheet: np.ndarray, labels: Sequence[str], width: int = 56) -> np.ndarray:
+def labelled(sheet: np.ndarray, labels: Sequence[str]) -> np.ndarray:
     """Write one label beside each of the evenly spaced rows of a sheet, in a margin on the left."""
     height = sheet.shape[0]
+    font = ImageFont.load_default()
+    width = max(56, 10 + round(max(font.getlength(label) for label in labels)))
     margin = Image.new("RGB", (width, height), "white")
     draw = ImageDraw.Draw(margin)
     for row, label in enumerate(labels):

@@ -74,7 +74,7 @@ def morph(
         ways = _ways(names, ends, steps or STRIP)
         sheet = pictures.tile(ways)
         if beside is not None:
-            sheet = pictures.labelled(sheet, names, _margin(names))
+            sheet = pictures.labelled(sheet, names)
         content, what = pictures.png(sheet), f"{steps or STRIP} pictures"
     else:
         ways = _ways(names, ends, max(2, round(seconds * fps / 2)))
@@ -148,10 +148,3 @@ def _side_by_side(ways: "Sequence[np.ndarray]", names: Sequence[str]) -> "np.nda
             for moment in zip(*ways, strict=True)
         ]
     )
-
-
-def _margin(names: Sequence[str]) -> int:
-    """Pixels that the names need beside a sheet."""
-    from PIL import ImageFont
-
-    return 10 + round(max(ImageFont.load_default().getlength(name) for name in names))

@@ -99,7 +99,7 @@ def _told(model: "VAE", told: Sequence[str]) -> dict[int, float]:
             raise ConfigError(f"--condition {item}: this model is told nothing of its images.")
         if name not in model.conditions:
             raise ConfigError(
-                f"--condition {item}: {unknown(name, dict.fromkeys(model.conditions))}."
+                f"--condition {item}: {unknown(name, dict.fromkeys(model.conditions))}"
             )
         if value not in values:
             raise ConfigError(f"--condition {item}: write {name}=yes, {name}=no or {name}=unknown.")
