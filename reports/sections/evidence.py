@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from latentlab.artifacts import FEATURES
 from reports import palette
 from reports.contents import Contents
 from reports.findings import (
@@ -325,4 +326,5 @@ def _by_likeness(r: np.ndarray, names: list[str]) -> list[str]:
 
 def _short(name: str) -> str:
     """`mu_007` as `7`, for narrow columns."""
-    return name.removeprefix("mu_").lstrip("0") or "0" if name.startswith("mu_") else name
+    feature, _, number = name.partition("_")
+    return number.lstrip("0") or "0" if feature in FEATURES else name
