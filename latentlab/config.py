@@ -210,7 +210,7 @@ class Config(DataSettings):
         spent on trying."""
         import torch
 
-        from latentlab.models.posteriors import Codes
+        from latentlab.encoding import check_encoding
         from latentlab.objectives.requirements import check_posterior
 
         with torch.device("meta"):
@@ -221,22 +221,13 @@ class Config(DataSettings):
             told = torch.empty(2, len(model.conditions)) if model.conditions else None
             posterior = model.encode(torch.empty(2, 3, side, side), told)
         check_posterior(posterior, getattr(objective, "needs", None), self.objective.name)
+        check_encoding(posterior, self.encode.features, self.encode.likelihood_samples)
         if model.masked and not getattr(
             SourceConfig.entries()[self.source.name], "gives_masks", False
         ):
             raise ConfigError(
                 f"`model.masked` needs masks, and the source {self.source.name} has none. Take"
                 " model.masked=false, or source.name=celeba_mask_hq."
-            )
-        if self.encode.features == "histogram" and not isinstance(posterior, Codes):
-            raise ConfigError(
-                "`encode.features`: `histogram` counts discrete codes, which this model has not."
-                " Take encode.features=mean, or model.name=vq_vae."
-            )
-        if self.encode.likelihood_samples and not posterior.density:
-            raise ConfigError(
-                "`encode.likelihood_samples`: this model's codes have no density to weigh draws by."
-                " Leave it at 0, or take model.name=vae."
             )
         return self
 

@@ -25,11 +25,6 @@ class Places:
     z: np.ndarray
     context: np.ndarray | None = None
 
-    def __getitem__(self, index: int) -> "Places":
-        """One of them, still with an axis of length 1."""
-        rows = slice(index, index + 1)
-        return Places(self.z[rows], None if self.context is None else self.context[rows])
-
     def moved(self, z: np.ndarray) -> "Places":
         """Other latents, (m, latents), with the context of this one place."""
         if self.context is None:

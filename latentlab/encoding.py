@@ -58,11 +58,7 @@ def encode_images(
         rows = np.arange(start, min(start + batch_size, len(samples)))
         batch = pictures.batch(rows, device)
         posterior = model.encode(batch.x, batch.condition)
-        if likelihood_samples and not posterior.density:
-            raise ConfigError(
-                "`encode.likelihood_samples`: this model's codes have no density to weigh draws"
-                " by. Leave it at 0, or take another model.name."
-            )
+        check_encoding(posterior, features, likelihood_samples)
         noise = torch_generator(seed, "encoding", start)
         parts = _columns(posterior, model.head.feature, features)
         parts["reconstruction"] = model.reconstruction(posterior.mu, batch, posterior.context)
@@ -77,14 +73,27 @@ def encode_images(
         progress(len(rows))
 
 
+def check_encoding(posterior: Posterior, features: Features, likelihood_samples: int) -> None:
+    """
+    Raises:
+        ConfigError: this posterior has no histogram, or no likelihood.
+    """
+    if features == "histogram" and not isinstance(posterior, Codes):
+        raise ConfigError(
+            "`encode.features`: `histogram` counts discrete codes, which this model has not."
+            " Take encode.features=mean, or model.name=vq_vae."
+        )
+    if likelihood_samples and not posterior.density:
+        raise ConfigError(
+            "`encode.likelihood_samples`: this model's codes have no density to weigh draws by."
+            " Leave it at 0, or take model.name=vae."
+        )
+
+
 def _columns(posterior: Posterior, feature: str, features: Features) -> dict[str, Tensor]:
     """Column name -> values, (batch,)."""
     if features == "histogram":
-        if not isinstance(posterior, Codes):
-            raise ConfigError(
-                "`encode.features`: `histogram` counts discrete codes, which this model has not."
-                " Take encode.features=mean, or model.name=vq_vae."
-            )
+        assert isinstance(posterior, Codes)
         shares = posterior.histogram()
         return {latent_name("histogram", k): shares[:, k] for k in range(shares.shape[1])}
     mu, logvar = posterior.mu, posterior.logvar

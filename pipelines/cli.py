@@ -88,13 +88,17 @@ def version(
         raise typer.Exit
 
 
-def main() -> None:
-    """Run a command; what a user can mend ends in one line and an exit code, not in a traceback."""
+def main(words: list[str] | None = None) -> None:
+    """Run a command; what a user can mend ends in one line and an exit code, not in a traceback.
+
+    Args:
+        words: Of the command line, without the program's name; those of this process if not given.
+    """
     # Idle threads that spin slow each other where cores are shared (beside another job, two trials:
     # 1.8 and 22 times). torch's OpenMP reads this when it is first imported, so it is said here.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        app()
+        app(words)
     except LatentlabError as error:
         if console.manner.debug:
             raise

@@ -75,6 +75,7 @@ def gather(work: "Workspace") -> "Contents":
         str(target): group.set_index("latent")["weight"].reindex(names).to_numpy()
         for target, group in run.table("directions").groupby("target", sort=False)
     }
+    strips, direction_strips = _strips(work, model, latents, [wanted, directions])
     return Contents(
         title=config.name,
         config=_shown_config(work),
@@ -91,28 +92,32 @@ def gather(work: "Workspace") -> "Contents":
         reconstructions=reconstruct(model, given, shown),
         samples=decode(model, places_of_prior(run, model, SAMPLES, config.seed)),
         faces=_faces(data),
-        strips=_strips(work, model, latents, wanted),
-        direction_strips=_strips(work, model, latents, directions),
+        strips=strips,
+        direction_strips=direction_strips,
     )
 
 
 def _strips(
-    work: "Workspace", model: "VAE", latents: "pd.DataFrame", directions: "dict[str, np.ndarray]"
-) -> "dict[str, Strip]":
-    """The first test image moved along each of these, (latents,); none for histograms of codes,
-    which cannot be decoded."""
+    work: "Workspace",
+    model: "VAE",
+    latents: "pd.DataFrame",
+    families: "list[dict[str, np.ndarray]]",
+) -> "list[dict[str, Strip]]":
+    """The first test image moved along each direction, (latents,), of each family; none for
+    histograms of codes, which cannot be decoded."""
     from latentlab import traversals
     from latentlab.artifacts import latent_columns
     from pipelines.places import decodable, places_of_images
 
     if not decodable(latents):
-        return {}
+        return [{} for _ in families]
     codes = latents[latent_columns(latents)].to_numpy()
     first = latents.loc[latents["split"] == "test", "image_id"].iloc[:1]
     anchor = places_of_images(work.run, model, latents, first.tolist())
     settings = work.config.traverse
-    return {
-        name: traversals.traverse(
+
+    def strip(direction: "np.ndarray") -> "Strip":
+        return traversals.traverse(
             model,
             anchor,
             direction,
@@ -121,8 +126,8 @@ def _strips(
             span=settings.span,
             unit="sd",
         )
-        for name, direction in directions.items()
-    }
+
+    return [{name: strip(direction) for name, direction in family.items()} for family in families]
 
 
 def _shown_config(work: "Workspace") -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import torch
@@ -35,11 +36,11 @@ class Codes:
     density: ClassVar[bool] = False
     logvar: ClassVar[None] = None
 
-    @property
+    @cached_property
     def mu(self) -> Tensor:
         return torch.cat([level.embeddings.mean((2, 3)) for level in self.levels], dim=1)
 
-    @property
+    @cached_property
     def context(self) -> Tensor:
         return residual([level.embeddings for level in self.levels])
 

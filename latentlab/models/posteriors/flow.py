@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar, Literal
 
 import torch
@@ -34,7 +35,7 @@ class Flow:
     density: ClassVar[bool] = True
     logvar: ClassVar[None] = None  # the variances of a bent Gaussian have no closed form
 
-    @property
+    @cached_property
     def mu(self) -> Tensor:
         """Where the flow sends the base's mean: the median of the posterior in one dimension, near
         its mean where the flow bends little. The mean itself has no closed form."""

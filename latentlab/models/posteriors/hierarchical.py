@@ -1,6 +1,7 @@
 """Two levels of latents: the upper ones say where the lower ones are to be expected."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import torch
@@ -31,12 +32,12 @@ class Hierarchical:
 
     density: ClassVar[bool] = True
 
-    @property
+    @cached_property
     def mu(self) -> Tensor:
         """Means of z2, and of u where z2 is at its mean."""
         return torch.cat([self._lower_at(self.upper.mu).mu, self.upper.mu], dim=1)
 
-    @property
+    @cached_property
     def logvar(self) -> Tensor:
         """Of z2, and of u where z2 is at its mean."""
         return torch.cat([self._lower_at(self.upper.mu).logvar, self.upper.logvar], dim=1)
