@@ -19,7 +19,7 @@ from latentlab.data.batches import Pictures, epoch_batches, row_blocks
 from latentlab.dimensions import MIN_KL, min_variance
 from latentlab.errors import DataError, StoppedError
 from latentlab.models.vae import VAE
-from latentlab.objectives import Objective, Terms
+from latentlab.objectives import Objective, Step, Terms
 from latentlab.objectives.terms import FINAL_STEP
 from latentlab.randomness import stream, torch_generator
 
@@ -256,7 +256,8 @@ def fit(
         ):
             noise = torch_generator(seed, "posterior", step)
             with _arithmetic(recipe, device):
-                terms = objective(model, pictures.batch(rows, device), noise, step, weights.critic)
+                at = Step(noise, step, weights.critic)
+                terms = objective(model, pictures.batch(rows, device), at)
             weights.update(terms)
             sums.add(terms)
             batch, step = batch + 1, step + 1
@@ -326,7 +327,8 @@ def evaluate(
     sums = _Sums.zero(model.latents, device)
     for number, block in enumerate(row_blocks(rows, batch_size)):
         noise = torch_generator(seed, "evaluation", number)
-        sums.add(objective(model, pictures.batch(block, device), noise, FINAL_STEP, critic))
+        at = Step(noise, FINAL_STEP, critic)
+        sums.add(objective(model, pictures.batch(block, device), at))
     return sums
 
 

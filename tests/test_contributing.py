@@ -16,6 +16,7 @@ from latentlab.artifacts import Targets
 from latentlab.data.batches import Batch
 from latentlab.data.prepared import originals, prepare
 from latentlab.models import build_model
+from latentlab.objectives.terms import Step
 from latentlab.randomness import torch_generator
 
 PAGE = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text()
@@ -36,7 +37,7 @@ from latentlab.data.images import central_square, decoded_original, read_picture
 from latentlab.data.source import Block, Listing
 from latentlab.alignment import check_factors
 from latentlab.models.vae import VAE
-from latentlab.objectives.terms import Terms, terms
+from latentlab.objectives.terms import Step, Terms, one_draw, terms
 """
 
 
@@ -71,7 +72,7 @@ def test_the_objective(monkeypatch):
         configs.build({"objective": {"name": "target_kl", "targt": 20}})
     model = build_model("vae", {"latents": 4, "widths": (8,)}, channels=3, side=32, seed=0)
     objective = objectives.OBJECTIVES["target_kl"](**config.objective.settings)
-    terms = objective(model, Batch(torch.rand(3, 3, 32, 32)), torch_generator(0, "noise"), 0)
+    terms = objective(model, Batch(torch.rand(3, 3, 32, 32)), Step(torch_generator(0, "noise")))
     kl = terms.kl.sum(dim=1).mean()
     expected = terms.reconstruction.mean() + 100 * (kl - 20).abs()
     torch.testing.assert_close(terms.loss.detach(), expected)

@@ -17,6 +17,7 @@ from latentlab.objectives.factor_vae import FactorVAE
 from latentlab.objectives.info_vae import InfoVAE
 from latentlab.objectives.iwae import IWAE
 from latentlab.objectives.terms import Objective as Objective
+from latentlab.objectives.terms import Step as Step
 from latentlab.objectives.terms import Terms as Terms
 from latentlab.objectives.vector_quantized import VectorQuantized
 

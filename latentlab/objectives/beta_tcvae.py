@@ -6,13 +6,13 @@ from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import torch
 from annotated_types import Ge
-from torch import Tensor, nn
+from torch import Tensor
 
 from latentlab.data.batches import Batch
 from latentlab.models.posteriors import Posterior, gaussian_log_prob
 from latentlab.models.vae import VAE
 from latentlab.objectives.requirements import Need, check_posterior
-from latentlab.objectives.terms import Terms, terms
+from latentlab.objectives.terms import Step, Terms, terms
 
 Sampling = Literal["stratified", "weighted"]
 
@@ -54,17 +54,10 @@ class BetaTCVAE:
 
     needs: ClassVar[Need] = "gaussian"
 
-    def __call__(
-        self,
-        model: VAE,
-        batch: Batch,
-        generator: torch.Generator,
-        step: int,
-        critic: nn.Module | None = None,
-    ) -> Terms:
+    def __call__(self, model: VAE, batch: Batch, at: Step) -> Terms:
         posterior = model.encode(batch.x, batch.condition)
         check_posterior(posterior, self.needs, "beta_tcvae")
-        draw = posterior.sample(generator)
+        draw = posterior.sample(at.generator)
         reconstruction = model.reconstruction(draw.z, batch, posterior.context)
         log_prior = model.log_prior(draw.z)
         parts = decomposition(posterior, draw.z, log_prior, self.sampling, self.images)

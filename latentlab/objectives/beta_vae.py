@@ -5,12 +5,12 @@ from typing import Annotated, Literal
 
 import torch
 from annotated_types import Ge
-from torch import Tensor, nn
+from torch import Tensor
 
 from latentlab.data.batches import Batch
 from latentlab.models.vae import VAE
 from latentlab.objectives.schedules import cyclic, linear
-from latentlab.objectives.terms import Terms, terms
+from latentlab.objectives.terms import Step, Terms, terms
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,10 @@ class BetaVAE:
     free_bits: Annotated[float, Ge(0)] = 0.0
     reconstruction: Annotated[float, Ge(0)] = 1.0
 
-    def __call__(
-        self,
-        model: VAE,
-        batch: Batch,
-        generator: torch.Generator,
-        step: int,
-        critic: nn.Module | None = None,
-    ) -> Terms:
+    def __call__(self, model: VAE, batch: Batch, at: Step) -> Terms:
         posterior = model.encode(batch.x, batch.condition)
-        weight = self.weight(step)
-        draws = [posterior.sample(generator) for _ in range(self.samples)]
+        weight = self.weight(at.number)
+        draws = [posterior.sample(at.generator) for _ in range(self.samples)]
         context = posterior.context
         reconstruction = _mean([model.reconstruction(one.z, batch, context) for one in draws])
         kl = _mean([posterior.kl(one) for one in draws])

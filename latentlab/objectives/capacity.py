@@ -5,13 +5,12 @@ from typing import Annotated, ClassVar
 
 import torch
 from annotated_types import Ge
-from torch import nn
 
 from latentlab.data.batches import Batch
 from latentlab.models.vae import VAE
 from latentlab.objectives.requirements import Need, check_posterior
 from latentlab.objectives.schedules import linear
-from latentlab.objectives.terms import Terms, terms
+from latentlab.objectives.terms import Step, Terms, one_draw, terms
 
 
 @dataclass(frozen=True)
@@ -38,20 +37,11 @@ class Capacity:
 
     needs: ClassVar[Need] = "density"
 
-    def __call__(
-        self,
-        model: VAE,
-        batch: Batch,
-        generator: torch.Generator,
-        step: int,
-        critic: nn.Module | None = None,
-    ) -> Terms:
+    def __call__(self, model: VAE, batch: Batch, at: Step) -> Terms:
         posterior = model.encode(batch.x, batch.condition)
         check_posterior(posterior, self.needs, "capacity")
-        draw = posterior.sample(generator)
-        reconstruction = model.reconstruction(draw.z, batch, posterior.context)
-        kl = posterior.kl(draw)
-        target = self.capacity * linear(step, self.steps)
+        _, reconstruction, kl = one_draw(model, batch, posterior, at)
+        target = self.capacity * linear(at.number, self.steps)
         distance = (kl.sum(dim=1).mean() - target).abs()
         loss = reconstruction.mean() + self.gamma * distance
         extra = {"capacity": torch.full_like(loss, target)}

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import torch
 from annotated_types import Ge, Le
-from torch import Tensor, nn
+from torch import Tensor
 
 from latentlab.data.batches import Batch
 from latentlab.models.vae import VAE
-from latentlab.objectives.terms import Terms, terms
+from latentlab.objectives.terms import Step, Terms, one_draw, terms
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,9 @@ class Denoising:
     masked: Annotated[float, Ge(0), Le(1)] = 0.0
     beta: Annotated[float, Ge(0)] = 1.0
 
-    def __call__(
-        self,
-        model: VAE,
-        batch: Batch,
-        generator: torch.Generator,
-        step: int,
-        critic: nn.Module | None = None,
-    ) -> Terms:
-        posterior = model.encode(self.damaged(batch.x, generator), batch.condition)
-        draw = posterior.sample(generator)
-        reconstruction = model.reconstruction(draw.z, batch, posterior.context)
-        kl = posterior.kl(draw)
+    def __call__(self, model: VAE, batch: Batch, at: Step) -> Terms:
+        posterior = model.encode(self.damaged(batch.x, at.generator), batch.condition)
+        _, reconstruction, kl = one_draw(model, batch, posterior, at)
         loss = (reconstruction + self.beta * kl.sum(dim=1)).mean()
         return terms(loss, reconstruction, kl, posterior, self.beta)
 

@@ -5,12 +5,12 @@ from typing import Annotated, ClassVar, Literal
 
 import torch
 from annotated_types import Ge
-from torch import Tensor, nn
+from torch import Tensor
 
 from latentlab.data.batches import Batch
 from latentlab.models.vae import VAE
 from latentlab.objectives.requirements import Need, check_posterior
-from latentlab.objectives.terms import Terms, terms
+from latentlab.objectives.terms import Step, Terms, one_draw, terms
 
 
 @dataclass(frozen=True)
@@ -39,19 +39,10 @@ class DIPVAE:
 
     needs: ClassVar[Need] = "gaussian"
 
-    def __call__(
-        self,
-        model: VAE,
-        batch: Batch,
-        generator: torch.Generator,
-        step: int,
-        critic: nn.Module | None = None,
-    ) -> Terms:
+    def __call__(self, model: VAE, batch: Batch, at: Step) -> Terms:
         posterior = model.encode(batch.x, batch.condition)
         check_posterior(posterior, self.needs, "dip_vae")
-        draw = posterior.sample(generator)
-        reconstruction = model.reconstruction(draw.z, batch, posterior.context)
-        kl = posterior.kl(draw)
+        _, reconstruction, kl = one_draw(model, batch, posterior, at)
         assert posterior.logvar is not None
         covariance = _covariance(posterior.mu)
         if self.kind == "ii":

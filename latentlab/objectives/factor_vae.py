@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from latentlab.data.batches import Batch
 from latentlab.models.vae import VAE
-from latentlab.objectives.terms import Terms, terms
+from latentlab.objectives.terms import Step, Terms, one_draw, terms
 
 
 @dataclass(frozen=True)
@@ -55,28 +55,19 @@ class FactorVAE:
         last = nn.Linear(self.width if self.depth else latents, 1)
         return nn.Sequential(*layers, last, nn.Flatten(start_dim=0))
 
-    def __call__(
-        self,
-        model: VAE,
-        batch: Batch,
-        generator: torch.Generator,
-        step: int,
-        critic: nn.Module | None = None,
-    ) -> Terms:
-        if critic is None:
+    def __call__(self, model: VAE, batch: Batch, at: Step) -> Terms:
+        if at.critic is None:
             raise ValueError("FactorVAE needs the network that its `build_critic` gives")
         posterior = model.encode(batch.x, batch.condition)
-        draw = posterior.sample(generator)
-        reconstruction = model.reconstruction(draw.z, batch, posterior.context)
-        kl = posterior.kl(draw)
+        draw, reconstruction, kl = one_draw(model, batch, posterior, at)
         z = draw.z
         joint, others = (z, z) if len(z) < 4 else z.tensor_split(2)
-        total_correlation = critic(joint).float().mean()
+        total_correlation = at.critic(joint).float().mean()
         loss = (reconstruction + kl.sum(dim=1)).mean() + self.gamma * total_correlation
         critic_loss = None
         if len(z) > 1:
-            exchanged = permuted(others.detach(), generator)
-            critic_loss = _cross_entropy(critic, joint.detach(), exchanged)
+            exchanged = permuted(others.detach(), at.generator)
+            critic_loss = _cross_entropy(at.critic, joint.detach(), exchanged)
         extra = {"total_correlation": total_correlation}
         return terms(loss, reconstruction, kl, posterior, 1.0, extra, critic_loss)
 

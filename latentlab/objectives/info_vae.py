@@ -5,12 +5,12 @@ from typing import Annotated, Literal
 
 import torch
 from annotated_types import Ge, Gt, Le
-from torch import Tensor, nn
+from torch import Tensor
 
 from latentlab.data.batches import Batch
 from latentlab.errors import ConfigError
 from latentlab.models.vae import VAE
-from latentlab.objectives.terms import Terms, terms
+from latentlab.objectives.terms import Step, Terms, one_draw, terms
 
 Kernel = Literal["inverse_multiquadratic", "rbf"]
 
@@ -55,19 +55,10 @@ class InfoVAE:
                 f" objective.lambda_mmd to {1 - self.alpha:g} or more."
             )
 
-    def __call__(
-        self,
-        model: VAE,
-        batch: Batch,
-        generator: torch.Generator,
-        step: int,
-        critic: nn.Module | None = None,
-    ) -> Terms:
+    def __call__(self, model: VAE, batch: Batch, at: Step) -> Terms:
         posterior = model.encode(batch.x, batch.condition)
-        draw = posterior.sample(generator)
-        reconstruction = model.reconstruction(draw.z, batch, posterior.context)
-        kl = posterior.kl(draw)
-        prior, _ = model.prior(len(batch.x), generator, batch.condition)
+        draw, reconstruction, kl = one_draw(model, batch, posterior, at)
+        prior, _ = model.prior(len(batch.x), at.generator, batch.condition)
         mmd = maximum_mean_discrepancy(draw.z, prior, self.kernel, self.bandwidth)
         weight = 1 - self.alpha
         loss = (reconstruction + weight * kl.sum(dim=1)).mean()

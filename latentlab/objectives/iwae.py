@@ -6,13 +6,12 @@ from typing import Annotated, ClassVar
 
 import torch
 from annotated_types import Ge
-from torch import nn
 
 from latentlab.data.batches import Batch
 from latentlab.models.importance import log_weight
 from latentlab.models.vae import VAE
 from latentlab.objectives.requirements import Need, check_posterior
-from latentlab.objectives.terms import Terms, terms
+from latentlab.objectives.terms import Step, Terms, terms
 
 
 @dataclass(frozen=True)
@@ -33,17 +32,10 @@ class IWAE:
 
     needs: ClassVar[Need] = "density"
 
-    def __call__(
-        self,
-        model: VAE,
-        batch: Batch,
-        generator: torch.Generator,
-        step: int,
-        critic: nn.Module | None = None,
-    ) -> Terms:
+    def __call__(self, model: VAE, batch: Batch, at: Step) -> Terms:
         posterior = model.encode(batch.x, batch.condition)
         check_posterior(posterior, self.needs, "iwae")
-        draws = [posterior.sample(generator) for _ in range(self.samples)]
+        draws = [posterior.sample(at.generator) for _ in range(self.samples)]
         reconstruction = torch.stack(
             [model.reconstruction(draw.z, batch, posterior.context) for draw in draws]
         )

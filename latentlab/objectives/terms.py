@@ -7,10 +7,26 @@ import torch
 from torch import Tensor, nn
 
 from latentlab.data.batches import Batch
-from latentlab.models.posteriors import Posterior
+from latentlab.models.posteriors import Draw, Posterior
 from latentlab.models.vae import VAE
 
 FINAL_STEP = 1 << 60  # a step after the end of every schedule
+
+
+@dataclass(frozen=True)
+class Step:
+    """The moment an objective is asked at.
+
+    Attributes:
+        generator: All chance comes from it.
+        number: Of the step, counted from 0, which schedules depend on; validation asks for
+            FINAL_STEP, so that epochs are compared by one measure.
+        critic: The network that the objective's `build_critic` gave, if it has one.
+    """
+
+    generator: torch.Generator
+    number: int = 0
+    critic: nn.Module | None = None
 
 
 @dataclass(frozen=True)
@@ -38,22 +54,22 @@ class Terms:
 
 
 class Objective(Protocol):
-    def __call__(
-        self,
-        model: VAE,
-        batch: Batch,
-        generator: torch.Generator,
-        step: int,
-        critic: nn.Module | None = None,
-    ) -> Terms:
+    def __call__(self, model: VAE, batch: Batch, at: Step) -> Terms:
         """The terms of the loss of a batch.
 
-        All chance comes from `generator`; schedules depend on `step`, counted from 0 (validation
-        asks for FINAL_STEP, so that epochs are compared by one measure). An objective that trains
-        a network beside the model has a method `build_critic(latents) -> nn.Module`, and is given
-        that network as `critic`.
+        An objective that trains a network beside the model has a method `build_critic(latents) ->
+        nn.Module`.
         """
         ...
+
+
+def one_draw(
+    model: VAE, batch: Batch, posterior: Posterior, at: Step
+) -> tuple[Draw, Tensor, Tensor]:
+    """A draw of the posterior, the reconstruction from it, (batch,), and the divergence, (batch,
+    latents), in nats."""
+    draw = posterior.sample(at.generator)
+    return draw, model.reconstruction(draw.z, batch, posterior.context), posterior.kl(draw)
 
 
 def terms(

@@ -3,15 +3,13 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-import torch
 from annotated_types import Ge
-from torch import nn
 
 from latentlab.data.batches import Batch
 from latentlab.models.posteriors import Codes
 from latentlab.models.vae import VAE
 from latentlab.objectives.requirements import Need, check_posterior
-from latentlab.objectives.terms import Terms, terms
+from latentlab.objectives.terms import Step, Terms, one_draw, terms
 
 
 @dataclass(frozen=True)
@@ -38,20 +36,11 @@ class VectorQuantized:
 
     needs: ClassVar[Need] = "codes"
 
-    def __call__(
-        self,
-        model: VAE,
-        batch: Batch,
-        generator: torch.Generator,
-        step: int,
-        critic: nn.Module | None = None,
-    ) -> Terms:
+    def __call__(self, model: VAE, batch: Batch, at: Step) -> Terms:
         posterior = model.encode(batch.x, batch.condition)
         check_posterior(posterior, self.needs, "vector_quantized")
         assert isinstance(posterior, Codes)
-        draw = posterior.sample(generator)
-        reconstruction = model.reconstruction(draw.z, batch, posterior.context)
-        kl = posterior.kl(draw)
+        _, reconstruction, kl = one_draw(model, batch, posterior, at)
         distance = posterior.distance.mean()
         loss = (reconstruction + kl.sum(dim=1)).mean() + self.commitment * distance
         extra = {"commitment": distance, "perplexity": posterior.perplexity()}

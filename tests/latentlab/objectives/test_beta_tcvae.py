@@ -12,6 +12,7 @@ from latentlab.models.posteriors import Gaussian, gaussian_log_prob
 from latentlab.objectives import BetaVAE
 from latentlab.objectives.beta_tcvae import BetaTCVAE, aggregate_log_weights, decomposition
 from latentlab.objectives.requirements import check_posterior
+from latentlab.objectives.terms import Step
 from latentlab.randomness import torch_generator
 from tests.latentlab.objectives.linear_gaussian import (
     Codes,
@@ -32,7 +33,7 @@ def extras(rho, seed, *, count=500, **settings):
     objective, model = BetaTCVAE(**settings), Codes(2, VARIANCE)
     batch = batch_of_codes(correlated(rho), count, seed)
     with torch.no_grad():
-        result = objective(model, batch, torch_generator(seed, "noise"), 0)
+        result = objective(model, batch, Step(torch_generator(seed, "noise")))
     return {name: value.item() for name, value in result.extra.items()}, result
 
 
@@ -68,8 +69,8 @@ def test_weights_of_1_make_the_plain_vae_on_average():
     model = Principal(wrong=0.5)
     batch, differences = Batch(model.images(30)), []
     for seed in range(100):
-        parts = BetaTCVAE(1.0, 1.0, 1.0)(model, batch, torch_generator(seed, "noise"), 0)
-        plain = BetaVAE()(model, batch, torch_generator(seed, "noise"), 0)
+        parts = BetaTCVAE(1.0, 1.0, 1.0)(model, batch, Step(torch_generator(seed, "noise")))
+        plain = BetaVAE()(model, batch, Step(torch_generator(seed, "noise")))
         differences.append((parts.loss - plain.loss).item())
     mean, error = mean_and_error(differences)
     assert abs(mean) < 3 * error

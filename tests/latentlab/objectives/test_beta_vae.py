@@ -6,6 +6,7 @@ import torch
 from latentlab.data.batches import Batch
 from latentlab.models import build_model
 from latentlab.objectives import BetaVAE
+from latentlab.objectives.terms import Step
 from latentlab.randomness import torch_generator
 
 
@@ -21,7 +22,7 @@ def x():
 
 
 def terms(objective, model, x, step=0):
-    return objective(model, Batch(x), torch_generator(0, "noise"), step)
+    return objective(model, Batch(x), Step(torch_generator(0, "noise"), step))
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.5, 1.0, 4.0])
@@ -60,7 +61,7 @@ def test_more_samples_leave_less_noise(model, x):
         generators = (torch_generator(seed, "noise") for seed in range(40))
         objective = BetaVAE(samples=samples)
         with torch.no_grad():
-            losses = [objective(model, Batch(x), one, 0).loss for one in generators]
+            losses = [objective(model, Batch(x), Step(one)).loss for one in generators]
         return torch.stack(losses).std().item()
 
     assert spread(25) == pytest.approx(spread(1) / 5, rel=0.5)

@@ -6,14 +6,14 @@ import torch
 from latentlab.data.batches import Batch
 from latentlab.objectives import BetaVAE
 from latentlab.objectives.capacity import Capacity
-from latentlab.objectives.terms import FINAL_STEP
+from latentlab.objectives.terms import FINAL_STEP, Step
 from latentlab.randomness import torch_generator
 from tests.latentlab.objectives.linear_gaussian import Principal
 
 
 def terms(objective, step=0):
     model = Principal()
-    return objective(model, Batch(model.images(50)), torch_generator(0, "noise"), step)
+    return objective(model, Batch(model.images(50)), Step(torch_generator(0, "noise"), step))
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_the_kl_is_pushed_towards_the_target(capacity, direction):
     model = Principal()
 
     def gradient(objective):
-        loss = objective(model, Batch(model.images(50)), torch_generator(0, "noise"), 0).loss
+        loss = objective(model, Batch(model.images(50)), Step(torch_generator(0, "noise"))).loss
         return torch.autograd.grad(loss, model.head.logvar)[0]
 
     bare = gradient(BetaVAE(0.0))

@@ -6,13 +6,13 @@ import torch
 from latentlab.data.batches import Batch
 from latentlab.objectives import BetaVAE
 from latentlab.objectives.denoising import Denoising
-from latentlab.objectives.terms import FINAL_STEP
+from latentlab.objectives.terms import FINAL_STEP, Step
 from latentlab.randomness import torch_generator
 from tests.latentlab.objectives.linear_gaussian import Principal
 
 
 def terms(objective, model, x, step=0):
-    return objective(model, Batch(x), torch_generator(0, "noise"), step)
+    return objective(model, Batch(x), Step(torch_generator(0, "noise"), step))
 
 
 @pytest.mark.parametrize("step", [0, FINAL_STEP])

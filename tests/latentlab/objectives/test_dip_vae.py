@@ -7,6 +7,7 @@ import torch
 from latentlab.data.batches import Batch
 from latentlab.objectives import BetaVAE
 from latentlab.objectives.dip_vae import DIPVAE
+from latentlab.objectives.terms import Step
 from latentlab.randomness import torch_generator
 from tests.latentlab.objectives.linear_gaussian import Codes, batch_of_codes
 
@@ -15,7 +16,7 @@ VARIANCE = 0.4
 
 
 def terms(objective, batch):
-    return objective(Codes(3, VARIANCE), batch, torch_generator(0, "noise"), 0)
+    return objective(Codes(3, VARIANCE), batch, Step(torch_generator(0, "noise")))
 
 
 def reference(covariance, diagonal, off_diagonal):
@@ -58,5 +59,5 @@ def test_the_second_kind_is_of_draws_from_the_posteriors():
 def test_codes_with_the_identity_for_a_covariance_cost_nothing():
     signs = torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
     batch = Batch(signs[:, :, None, None])
-    result = DIPVAE("i")(Codes(2, VARIANCE), batch, torch_generator(0, "noise"), 0)
+    result = DIPVAE("i")(Codes(2, VARIANCE), batch, Step(torch_generator(0, "noise")))
     assert result.extra["penalty"].item() == pytest.approx(0.0, abs=1e-9)

@@ -9,7 +9,7 @@ from latentlab.data.batches import Batch
 from latentlab.errors import ConfigError
 from latentlab.models import build_model
 from latentlab.objectives import OBJECTIVES
-from latentlab.objectives.terms import FINAL_STEP
+from latentlab.objectives.terms import FINAL_STEP, Step
 from latentlab.randomness import torch_generator
 
 NEED_A_DENSITY = {"capacity", "iwae", "beta_tcvae", "dip_vae"}
@@ -31,7 +31,7 @@ def terms(name, x, *, model="vae", step=0, seed=0):
     settings = {"latents": 5, "network": "mlp", "widths": (16,)}
     network = build_model(model, settings, channels=1, side=8, seed=0)
     objective, critic = build(name)
-    result = objective(network, Batch(x), torch_generator(seed, "noise"), step, critic)
+    result = objective(network, Batch(x), Step(torch_generator(seed, "noise"), step, critic))
     return result, network, critic
 
 

@@ -10,6 +10,7 @@ from torch.distributions import MultivariateNormal
 from latentlab.data.batches import Batch
 from latentlab.objectives import BetaVAE
 from latentlab.objectives.factor_vae import FactorVAE, permuted
+from latentlab.objectives.terms import Step
 from latentlab.randomness import torch_generator
 from tests.latentlab.objectives.linear_gaussian import (
     Codes,
@@ -37,7 +38,7 @@ class BestCritic(nn.Module):
 def terms(critic, seed, *, count=512, gamma=10.0):
     batch = batch_of_codes(COVARIANCE, count, seed)
     model, noise = Codes(2, VARIANCE), torch_generator(seed, "noise")
-    return FactorVAE(gamma)(model, batch, noise, 0, critic)
+    return FactorVAE(gamma)(model, batch, Step(noise, critic=critic))
 
 
 def test_the_best_critic_tells_the_total_correlation():
@@ -70,9 +71,9 @@ def test_a_critic_learns_the_total_correlation():
 def test_the_loss_is_the_plain_one_and_gamma_times_the_total_correlation():
     model = Principal()
     batch, critic = Batch(model.images(20)), FactorVAE(width=8, depth=1).build_critic(3)
-    plain = BetaVAE()(model, batch, torch_generator(0, "noise"), 0)
+    plain = BetaVAE()(model, batch, Step(torch_generator(0, "noise")))
     for gamma in (0.0, 7.0):
-        result = FactorVAE(gamma)(model, batch, torch_generator(0, "noise"), 0, critic)
+        result = FactorVAE(gamma)(model, batch, Step(torch_generator(0, "noise"), critic=critic))
         expected = plain.loss + gamma * result.extra["total_correlation"]
         torch.testing.assert_close(result.loss, expected)
         torch.testing.assert_close(result.reconstruction, plain.reconstruction)

@@ -9,6 +9,7 @@ from latentlab.data.batches import Batch
 from latentlab.errors import ConfigError
 from latentlab.objectives import BetaVAE
 from latentlab.objectives.info_vae import InfoVAE, maximum_mean_discrepancy
+from latentlab.objectives.terms import Step
 from latentlab.randomness import torch_generator
 from tests.latentlab.objectives.linear_gaussian import Principal, mean_and_error
 
@@ -20,7 +21,7 @@ def draws(count, latents, seed, purpose="a"):
 
 
 def terms(objective, model):
-    return objective(model, Batch(model.images(30)), torch_generator(0, "noise"), 0)
+    return objective(model, Batch(model.images(30)), Step(torch_generator(0, "noise")))
 
 
 @pytest.mark.parametrize("bandwidth", [0.5, 1.0, 3.0])

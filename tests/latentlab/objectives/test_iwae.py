@@ -6,6 +6,7 @@ import torch
 from latentlab.data.batches import Batch
 from latentlab.objectives import BetaVAE
 from latentlab.objectives.iwae import IWAE
+from latentlab.objectives.terms import Step
 from latentlab.randomness import torch_generator
 from tests.latentlab.objectives.linear_gaussian import Principal, mean_and_error
 
@@ -16,7 +17,7 @@ def losses(objective, model, x, repeats):
     """Losses with noise of their own."""
     with torch.no_grad():
         generators = (torch_generator(seed, "noise") for seed in range(repeats))
-        return torch.stack([objective(model, Batch(x), one, 0).loss for one in generators])
+        return torch.stack([objective(model, Batch(x), Step(one)).loss for one in generators])
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -63,8 +64,8 @@ def test_more_samples_bring_the_bound_nearer_to_the_likelihood(wrong):
 def test_the_table_holds_the_terms_of_an_average_draw():
     model = Principal(wrong=0.7)
     x = model.images(20)
-    iwae = IWAE(8)(model, Batch(x), torch_generator(0, "noise"), 0)
-    plain = BetaVAE(samples=8)(model, Batch(x), torch_generator(0, "noise"), 0)
+    iwae = IWAE(8)(model, Batch(x), Step(torch_generator(0, "noise")))
+    plain = BetaVAE(samples=8)(model, Batch(x), Step(torch_generator(0, "noise")))
     torch.testing.assert_close(iwae.reconstruction, plain.reconstruction)
     torch.testing.assert_close(iwae.kl, plain.kl)
     assert iwae.loss < plain.loss

@@ -7,6 +7,7 @@ from latentlab.data.batches import Batch
 from latentlab.errors import ConfigError
 from latentlab.models import build_model
 from latentlab.objectives import OBJECTIVES
+from latentlab.objectives.terms import Step
 from latentlab.randomness import torch_generator
 
 
@@ -24,7 +25,7 @@ def trained(request):
 
 def terms(model, batch, **settings):
     objective = OBJECTIVES["vector_quantized"](**settings)
-    return objective(model, batch, torch_generator(0, "noise"), 0)
+    return objective(model, batch, Step(torch_generator(0, "noise")))
 
 
 def test_the_loss_is_the_sum_of_its_parts(trained):
@@ -68,4 +69,4 @@ def test_codes_and_objectives_that_do_not_belong_together_are_refused(trained):
     with pytest.raises(ConfigError, match=r"model\.name=vq_vae"):
         terms(plain, batch)
     with pytest.raises(ConfigError, match=r"objective\.name=vector_quantized"):
-        OBJECTIVES["iwae"]()(model, batch, torch_generator(0, "noise"), 0)
+        OBJECTIVES["iwae"]()(model, batch, Step(torch_generator(0, "noise")))
