@@ -125,11 +125,7 @@ def main() -> None:
 
 def measured(row: str, data: str, folder: DataFolder, epochs: int) -> dict[str, Any]:
     """Train one row and say what came out; its draws from the prior become a picture."""
-    side = DATA[data][0]
-    content: dict[str, Any] = {"data": {"side": side}, **ROWS[row]}
-    content["train"] = {"epochs": epochs, "batch_size": BATCH, **content.get("train", {})}
-    if row == "conditional":
-        content["model"] = {**content["model"], "conditions": list(DATA[data][2])}
+    side, content = DATA[data][0], settings(row, data, epochs)
     config = configs.build(content)
     channels = folder.description["channels"]
     model = build_model(
@@ -173,6 +169,15 @@ def measured(row: str, data: str, folder: DataFolder, epochs: int) -> dict[str, 
         "seconds": round(seconds, 1),
         **measuring.circumstances(),
     }
+
+
+def settings(row: str, data: str, epochs: int) -> dict[str, Any]:
+    """A row's config, as nested plain values."""
+    content: dict[str, Any] = {"data": {"side": DATA[data][0]}, **ROWS[row]}
+    content["train"] = {"epochs": epochs, "batch_size": BATCH, **content.get("train", {})}
+    if row == "conditional":
+        content["model"] = {**content["model"], "conditions": list(DATA[data][2])}
+    return content
 
 
 def page() -> str:

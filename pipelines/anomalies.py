@@ -33,7 +33,7 @@ def anomalies(
     from latentlab import artifacts, files, pictures
     from latentlab.anomalies import rank_anomalies
     from latentlab.errors import DataError, MissingArtifactError
-    from pipelines.codes import of_split
+    from pipelines.places import of_split
     from pipelines.stages import open_workspace
 
     work = open_workspace(run)

@@ -33,6 +33,7 @@ def codes(
     from latentlab import files
     from latentlab.artifacts import DataFolder, RunFolder
     from latentlab.errors import ConfigError
+    from pipelines.places import titles
     from reports.codes_panel import codes_panel
 
     if posterior not in ("mean", "sample"):
@@ -59,30 +60,10 @@ def codes(
     )
 
 
-def titles(runs: Sequence[Path]) -> list[str]:
-    """The runs' folder names, or their paths where two have the same name."""
-    names = [run.resolve().name for run in runs]
-    return names if len(set(names)) == len(names) else [run.as_posix() for run in runs]
-
-
-def of_split(latents: "pd.DataFrame", split: str, run: "RunFolder") -> "pd.DataFrame":
-    """The rows of one split, of which there must be some."""
-    from latentlab.artifacts import SPLITS
-    from latentlab.errors import ConfigError, DataError
-
-    if split not in SPLITS:
-        raise ConfigError(f"--split {split} is not known. Take {', '.join(SPLITS)}.")
-    rows = latents[latents["split"] == split]
-    if rows.empty:
-        raise DataError(f"{run.latents_path} has no {split} images. Take another --split.")
-    return rows.reset_index(drop=True)
-
-
 def _columns(data: "Sequence[DataFolder]", wanted: str | None) -> "tuple[str, list[pd.Series]]":
     """The name of what colours the points, and its column in each data folder, by image_id."""
-    import difflib
-
     from latentlab.errors import ConfigError
+    from latentlab.naming import unknown
 
     tables = [_colourings(one) for one in data]
     common = [name for name in tables[0] if all(name in table for table in tables)]
@@ -95,9 +76,7 @@ def _columns(data: "Sequence[DataFolder]", wanted: str | None) -> "tuple[str, li
     name = wanted or common[0]
     for one, table in zip(data, tables, strict=True):
         if name not in table:
-            close = difflib.get_close_matches(name, table, n=1, cutoff=0.5)
-            known = f"Did you mean {close[0]}?" if close else f"Known are {', '.join(table)}."
-            raise ConfigError(f"--color-by {name} is not in {one.path}. {known}")
+            raise ConfigError(f"--color-by, of {one.path}: {unknown(name, table)}")
     return name, [table[name] for table in tables]
 
 
@@ -165,6 +144,7 @@ def _panel(
     from latentlab.data.source import evenly
     from latentlab.errors import DataError
     from latentlab.randomness import numpy_generator
+    from pipelines.places import of_split
     from reports.codes_panel import Panel
 
     latents = run.latents()

@@ -47,7 +47,7 @@ def morph(
     from latentlab import files, pictures, traversals
     from latentlab.artifacts import RunFolder
     from latentlab.errors import ConfigError
-    from pipelines.codes import titles
+    from pipelines.places import titles
 
     needed = 4 if grid else 2
     if images and len(images) != needed:

@@ -1,6 +1,7 @@
-"""Where in a run's latent space the pictures of a command start from."""
+"""What the commands that draw share: runs, their images, and where these lie in latent space."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -105,3 +106,22 @@ def _told(model: "VAE", told: Sequence[str]) -> dict[int, float]:
             raise ConfigError(f"--condition {item}: write {name}=yes, {name}=no or {name}=unknown.")
         fixed[model.conditions.index(name)] = values[value]
     return fixed
+
+
+def titles(runs: Sequence[Path]) -> list[str]:
+    """The runs' folder names, or their paths where two have the same name."""
+    names = [run.resolve().name for run in runs]
+    return names if len(set(names)) == len(names) else [run.as_posix() for run in runs]
+
+
+def of_split(latents: "pd.DataFrame", split: str, run: "RunFolder") -> "pd.DataFrame":
+    """The rows of one split, of which there must be some."""
+    from latentlab.artifacts import SPLITS
+    from latentlab.errors import ConfigError, DataError
+
+    if split not in SPLITS:
+        raise ConfigError(f"--split {split} is not known. Take {', '.join(SPLITS)}.")
+    rows = latents[latents["split"] == split]
+    if rows.empty:
+        raise DataError(f"{run.latents_path} has no {split} images. Take another --split.")
+    return rows.reset_index(drop=True)

@@ -13,6 +13,7 @@ from latentlab import artifacts, files
 from latentlab.artifacts import DataFolder, RunFolder, latent_columns
 from latentlab.errors import ConfigError, DataError
 from pipelines import codes as command
+from pipelines.places import titles
 from reports.codes_panel import CLASSES, UNKNOWN, Panel, codes_figure, codes_panel
 
 
@@ -174,13 +175,13 @@ def test_runs_with_other_data_and_with_one_latent_stand_beside_each_other(
     assert told["color_by"] == "Mouth_Slightly_Open"  # the first that both have
     assert told["runs"]["narrow"] == {"latents": ("mu_000",), "n": 10}
     assert len(told["runs"]["small"]["latents"]) == 2
-    with pytest.raises(ConfigError, match=r"Smiling is not in .*other"):
+    with pytest.raises(ConfigError, match=r"of .*other: unknown name `Smiling`"):
         command.codes([small, one], color_by="Smiling", out=out)
 
 
 def test_what_cannot_be_drawn_is_told(finished, twin):
     small = finished.folder / "runs" / "small"
-    with pytest.raises(ConfigError, match="Did you mean Smiling"):
+    with pytest.raises(ConfigError, match="did you mean `Smiling`"):
         command.codes([small], color_by="Smilling")
     with pytest.raises(ConfigError, match="--split tests"):
         command.codes([small], split="tests")
@@ -201,5 +202,5 @@ def test_what_cannot_be_drawn_is_told(finished, twin):
 
 def test_titles_tell_runs_apart(tmp_path):
     first, second = tmp_path / "a" / "run", tmp_path / "b" / "run"
-    assert command.titles([first]) == ["run"]
-    assert command.titles([first, second]) == [first.as_posix(), second.as_posix()]
+    assert titles([first]) == ["run"]
+    assert titles([first, second]) == [first.as_posix(), second.as_posix()]
