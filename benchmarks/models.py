@@ -190,21 +190,31 @@ def page() -> str:
         " an image. **Nats compare only within one likelihood**; rows above the likelihoods are all"
         " `bernoulli`. Of `vq-vae` and `vq-vae-2` the KL is the price of the codes under their"
         " prior. One run has no error bar: differences of a few nats between neighbours mean"
-        " nothing. Nothing was tuned, and each row was run once."
+        " nothing. Runs as short as these leave draws from the prior rough; nothing was tuned."
         " Made by `python -m benchmarks.models`.",
     ]
     for data in DATA:
         known = _results(data)
         if not known:
+            parts.append(f"## {data}\n\n**Not measured yet.**")
             continue
         first = next(iter(known.values()))
         parts.append(
-            f"## {data}\n\n{first['images']:,} training images, {first['epochs']} epochs.\n\n"
+            f"## {data}\n\n{first['images']:,} training images, {first['epochs']} epochs."
+            f" {_missing(known)}\n\n"
             "| row | settings | " + " | ".join(COLUMNS.values()) + " | draws from the prior |\n"
             + "|---" * (len(COLUMNS) + 3) + "|"
         )  # fmt: skip
         parts[-1] += "".join(f"\n{_line(row, one)}" for row, one in known.items())
     return "\n\n".join([*parts, *_literature()]) + "\n"
+
+
+def _missing(known: dict[str, Any]) -> str:
+    """Which rows were not measured, in words."""
+    lacking = [row for row in ROWS if row not in known]
+    if not lacking:
+        return f"All {len(ROWS)} rows."
+    return f"{len(known)} of {len(ROWS)} rows; **not measured yet**: {', '.join(lacking)}."
 
 
 def _literature() -> list[str]:
