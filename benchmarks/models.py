@@ -1,6 +1,7 @@
 """Every row of the models page, one modest run each on the same data: what comes out of it.
 
     python -m benchmarks.models faces
+    python -m benchmarks.models cut_faces
     python -m benchmarks.models celeba --root CELEBA --images 10000
     python -m benchmarks.models mnist --root MNIST
 
@@ -84,13 +85,16 @@ ROWS: dict[str, dict[str, dict[str, Any]]] = {
             "precision": "bfloat16",
         },
     },
+    "masked": {"model": {"masked": True}, "source": {"cut": True}},
 }  # fmt: skip
 # Data -> (side, epochs, what the conditional row is told).
 DATA: dict[str, tuple[int, int, tuple[str, ...]]] = {
     "mnist": (28, 3, tuple(f"digit_{digit}" for digit in range(10))),
     "faces": (64, 3, ("Smiling", "Eyeglasses")),
+    "cut_faces": (64, 3, ("Smiling", "Eyeglasses")),
     "celeba": (64, 2, ("Smiling", "Eyeglasses", "Male")),
 }
+WITH_MASKS = ("vae", "masked")  # of cut_faces
 COLUMNS = {
     "valid_reconstruction": "reconstruction", "valid_kl": "KL", "valid_elbo": "ELBO",
     "active": "active", "parameters": "parameters", "seconds": "seconds",
@@ -113,14 +117,19 @@ def main() -> None:
     torch.set_num_threads(1)
     folder = _prepared(asked)
     known = _results(asked.data)
-    for row in asked.only or ROWS:
+    for row in asked.only or rows_of(asked.data):
         if row in known and not asked.fresh:
             continue
         known[row] = measured(row, asked.data, folder, asked.epochs or DATA[asked.data][1])
         print(row, {key: known[row][key] for key in COLUMNS}, flush=True)
-        ordered = [known[name] for name in ROWS if name in known]
+        ordered = [known[name] for name in rows_of(asked.data) if name in known]
         files.write_json(_path(asked.data), ordered)
-    print(f"{_path(asked.data)}: {len(known)} of {len(ROWS)} rows")
+    print(f"{_path(asked.data)}: {len(known)} of {len(rows_of(asked.data))} rows")
+
+
+def rows_of(data: str) -> list[str]:
+    """The rows that these data can be used for: masks are of generated faces alone."""
+    return [row for row in ROWS if (row in WITH_MASKS if data == "cut_faces" else row != "masked")]
 
 
 def measured(row: str, data: str, folder: DataFolder, epochs: int) -> dict[str, Any]:
@@ -201,7 +210,7 @@ def page() -> str:
         first = next(iter(known.values()))
         parts.append(
             f"## {data}\n\n{first['images']:,} training images, {first['epochs']} epochs."
-            f" {_missing(known)}\n\n"
+            f" {_missing(data, known)}\n\n"
             "| row | settings | " + " | ".join(COLUMNS.values()) + " | draws from the prior |\n"
             + "|---" * (len(COLUMNS) + 3) + "|"
         )  # fmt: skip
@@ -209,12 +218,13 @@ def page() -> str:
     return "\n\n".join([*parts, *_literature()]) + "\n"
 
 
-def _missing(known: dict[str, Any]) -> str:
+def _missing(data: str, known: dict[str, Any]) -> str:
     """Which rows were not measured, in words."""
-    lacking = [row for row in ROWS if row not in known]
+    rows = rows_of(data)
+    lacking = [row for row in rows if row not in known]
     if not lacking:
-        return f"All {len(ROWS)} rows."
-    return f"{len(known)} of {len(ROWS)} rows; **not measured yet**: {', '.join(lacking)}."
+        return f"All {len(rows)} rows."
+    return f"{len(known)} of {len(rows)} rows; **not measured yet**: {', '.join(lacking)}."
 
 
 def _literature() -> list[str]:
@@ -259,8 +269,9 @@ def _prepared(asked: argparse.Namespace) -> DataFolder:
     folder = asked.folder / asked.data
     if not (folder / "data.yaml").is_file():
         root = {} if asked.root is None else {"root": asked.root}
-        source = SOURCES[asked.data](limit=asked.images, **root)
-        prepare(source, asked.data, folder, side=side)
+        cut = {"cut": True} if asked.data == "cut_faces" else {}
+        name = asked.data.removeprefix("cut_")
+        prepare(SOURCES[name](limit=asked.images, **root, **cut), name, folder, side=side)
     return DataFolder.open(folder)
 
 

@@ -222,13 +222,14 @@ class Config(DataSettings):
             posterior = model.encode(torch.empty(2, 3, side, side), told)
         check_posterior(posterior, getattr(objective, "needs", None), self.objective.name)
         check_encoding(posterior, self.encode.features, self.encode.likelihood_samples)
-        if model.masked and not getattr(
-            SourceConfig.entries()[self.source.name], "gives_masks", False
-        ):
-            raise ConfigError(
-                f"`model.masked` needs masks, and the source {self.source.name} has none. Take"
-                " model.masked=false, or source.name=celeba_mask_hq."
-            )
+        if model.masked:
+            source = SourceConfig.entries()[self.source.name](**self.source.settings)
+            if not getattr(source, "gives_masks", False):
+                raise ConfigError(
+                    f"`model.masked` needs masks, and the source {self.source.name} gives none."
+                    " Take model.masked=false, source.name=celeba_mask_hq, or source.cut=true with"
+                    " generated faces."
+                )
         return self
 
 

@@ -21,8 +21,8 @@ def pictures_for(model: VAE, data: DataFolder) -> Pictures:
     masks = data.masks() if model.masked else None
     if model.masked and masks is None:
         raise ConfigError(
-            "`model.masked` needs masks, and these data have none. Take model.masked=false, or"
-            " source.name=celeba_mask_hq."
+            "`model.masked` needs masks, and these data have none. Take model.masked=false,"
+            " source.name=celeba_mask_hq, or source.cut=true with generated faces."
         )
     conditions = None
     if model.conditions:

@@ -38,18 +38,19 @@ BACKGROUND: Scale = (0.0, 1.0), ((0.13, 0.16, 0.19), (0.28, 0.32, 0.37))
 CLOTHES = (0.13, 0.22, 0.30)
 
 
-def draw(factors: Mapping[str, Array], side: int) -> Array:
+def draw(factors: Mapping[str, Array], side: int, *, cut: bool = False) -> Array:
     """Pictures of faces with these factors.
 
     Args:
         factors: One array (n,) for each of the factors of `latentlab.data.faces`, in their units.
         side: Height and width, pixels.
+        cut: Black in place of the background, and a fourth channel: what is not background.
 
     Returns:
-        uint8 RGB, (n, side, side, 3).
+        uint8 RGB, (n, side, side, 3); RGBA, (n, side, side, 4), if cut.
     """
     f = {name: np.asarray(v, np.float32).reshape(-1, 1, 1) for name, v in factors.items()}
-    sheet = _blank(f, side)
+    sheet = _blank(f, side, cut)
     hair = _mixed(HAIR, f["hair_color"])
     skin = _mixed(SKIN, f["skin_tone"])
     _ears(sheet, f, skin)
@@ -64,11 +65,11 @@ def draw(factors: Mapping[str, Array], side: int) -> Array:
     _brows(sheet, f, hair)
     _glasses(sheet, f, face_cover)
     _light(sheet, f)
-    rgb = sheet.rgb
-    rgb *= 255.0
-    rgb += 0.5
-    np.clip(rgb, 0.0, 255.0, out=rgb)
-    return np.ascontiguousarray(rgb.transpose(1, 2, 3, 0).astype(np.uint8))
+    planes = sheet.planes
+    planes *= 255.0
+    planes += 0.5
+    np.clip(planes, 0.0, 255.0, out=planes)
+    return np.ascontiguousarray(planes.transpose(1, 2, 3, 0).astype(np.uint8))
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,8 @@ class _Sheet:
     """Pictures in the making, or a window of them, with the coordinates of every pixel.
 
     Attributes:
-        rgb: float32 in [0, 1], (3, n, height, width); changed in place.
+        planes: Red, green, blue and, where the face is cut out, how much of the pixel is painted:
+            float32 in [0, 1], (3 or 4, n, height, width); changed in place.
         across: Sideways position in the head plane, (n, height, width).
         x, y: Position in the feature plane, (n, height, width).
         pixel: Side of a pixel in half frames.
@@ -84,7 +86,7 @@ class _Sheet:
         rows, columns: Where this window lies in the whole sheet.
     """
 
-    rgb: Array
+    planes: Array
     across: Array
     x: Array
     y: Array
@@ -101,7 +103,7 @@ class _Sheet:
                 (left, right), (top, bottom), (-YAW, 0.0, YAW), (-ROLL, 0.0, ROLL)
             )
         ]
-        side = self.rgb.shape[-1]
+        side = self.planes.shape[-1]
         low = np.floor((np.min(reach, axis=0) + 1.0) / self.pixel).astype(int) - 1
         high = np.ceil((np.max(reach, axis=0) + 1.0) / self.pixel).astype(int) + 1
         columns, rows = (
@@ -109,7 +111,7 @@ class _Sheet:
         )
         return replace(
             self,
-            rgb=self.rgb[..., rows, columns],
+            planes=self.planes[..., rows, columns],
             across=self.across[:, rows, columns],
             x=self.x[:, rows, columns],
             y=self.y[:, rows, columns],
@@ -123,7 +125,7 @@ class _Sheet:
 
     def paint(self, cover: Array, colour: Colour) -> None:
         """Lay a colour over the sheet; `cover`, (n, height, width), is its share of each pixel."""
-        for plane, value in zip(self.rgb, colour, strict=True):
+        for plane, value in zip(self.planes, (*colour, 1.0), strict=False):  # 1 for a fourth plane
             change = value - plane
             change *= cover
             plane += change
@@ -131,7 +133,7 @@ class _Sheet:
     def shade(self, amount: Array) -> None:
         """Brighten (amount > 0) or darken what is there, in proportion."""
         factor = 1.0 + amount
-        for plane in self.rgb:
+        for plane in self.planes[:3]:
             plane *= factor
 
     def ellipse(self, x: Array, y: Array, width: Array | float, height: Array | float) -> Array:
@@ -216,8 +218,9 @@ def _on_screen(x: float, y: float, yaw: float, roll: float) -> tuple[float, floa
     )
 
 
-def _blank(f: Mapping[str, Array], side: int) -> _Sheet:
-    """The background, and the coordinates of every pixel in every face's planes."""
+def _blank(f: Mapping[str, Array], side: int, cut: bool) -> _Sheet:
+    """The background, or nothing where the face is to be cut out, and the coordinates of every
+    pixel in every face's planes."""
     pixel = 2.0 / side
     line = (np.arange(side, dtype=np.float32) + 0.5) * np.float32(pixel) - 1.0
     roll, yaw = np.deg2rad(f["roll"]), np.deg2rad(f["yaw"])
@@ -226,9 +229,10 @@ def _blank(f: Mapping[str, Array], side: int) -> _Sheet:
     y = np.cos(roll) * row - np.sin(roll) * column
     depth = np.sqrt(np.maximum(DEPTH**2 - across * across, 0.0))
     x = np.cos(yaw) * across - np.sin(yaw) * depth
-    rgb = np.empty((3, *across.shape), np.float32)
-    rgb[...] = _mixed(BACKGROUND, f["background"])
-    return _Sheet(rgb, across, x, y, pixel, np.sin(yaw), slice(None), slice(None))
+    planes = np.zeros((4 if cut else 3, *across.shape), np.float32)
+    if not cut:
+        planes[...] = _mixed(BACKGROUND, f["background"])
+    return _Sheet(planes, across, x, y, pixel, np.sin(yaw), slice(None), slice(None))
 
 
 def _half_width(f: Mapping[str, Array]) -> Array:

@@ -150,7 +150,7 @@ def attributes(factors: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def render(factors: pd.DataFrame, side: int) -> np.ndarray:
+def render(factors: pd.DataFrame, side: int, *, cut: bool = False) -> np.ndarray:
     """The pictures of faces with these factors: uint8 RGB, (images, side, side, 3).
 
     Memory beyond the result does not grow with the number of images.
@@ -158,6 +158,7 @@ def render(factors: pd.DataFrame, side: int) -> np.ndarray:
     Args:
         factors: One column for every entry of FACTORS, within its range; others are ignored.
         side: Height and width, pixels, 16 to 1024.
+        cut: Black in place of the background, and what is not background as a fourth channel.
 
     Raises:
         ConfigError: the side is not one that can be drawn.
@@ -168,11 +169,12 @@ def render(factors: pd.DataFrame, side: int) -> np.ndarray:
             f"side={side} cannot be drawn: choose a side from {SIDES[0]} to {SIDES[1]} pixels."
         )
     values = {name: _checked(factors, name) for name in FACTORS}
-    pictures = np.empty((len(factors), side, side, 3), np.uint8)
+    pictures = np.empty((len(factors), side, side, 4 if cut else 3), np.uint8)
     chunk = max(1, PIXELS_AT_ONCE // side**2)
     for start in range(0, len(factors), chunk):
         part = slice(start, start + chunk)
-        pictures[part] = draw({name: column[part] for name, column in values.items()}, side)
+        drawn = {name: column[part] for name, column in values.items()}
+        pictures[part] = draw(drawn, side, cut=cut)
     return pictures
 
 
@@ -188,12 +190,15 @@ class Faces:
             drawn; columns `image_id` and `split` are used where it has them.
         correlations: Lists of two factors and their correlation, such as
             [[smile, mouth_opening, 0.6]]; all other pairs are uncorrelated.
+        cut: Cut the faces out: black around them, and masks of what is kept. The factor
+            `background` is then not to be seen.
     """
 
     limit: Annotated[int, Ge(10)] | None = None
     seed: Annotated[int, Ge(0)] = 0
     factors: Path | None = None
     correlations: tuple[tuple[str, str, float], ...] = ()
+    cut: bool = False
 
     def __post_init__(self) -> None:
         sample_factors(0, self.seed, self.correlations)  # what cannot be drawn is told at once
@@ -222,13 +227,19 @@ class Faces:
     def channels(self) -> int:
         return 3
 
+    @property
+    def gives_masks(self) -> bool:
+        return self.cut
+
     def read(self, start: int, stop: int, side: int) -> Block:
         """Faces start..stop-1; none is ever refused."""
-        return Block(render(self.listing.samples.iloc[start:stop], side))
+        drawn = render(self.listing.samples.iloc[start:stop], side, cut=self.cut)
+        return Block(drawn[..., :3], masks=drawn[..., 3] if self.cut else None)
 
     def original(self, index: int) -> np.ndarray:
         """One face at 256 pixels: uint8, (256, 256, 3)."""
-        return render(self.listing.samples.iloc[[index]], ORIGINAL_SIDE)[0]
+        drawn = render(self.listing.samples.iloc[[index]], ORIGINAL_SIDE, cut=self.cut)
+        return drawn[0, ..., :3]
 
     def _check_pairs(self, given: pd.DataFrame) -> None:
         """A factor that the table gives has no known distribution to be correlated through."""

@@ -173,6 +173,35 @@ def test_wrong_factors_and_sides_are_refused_with_their_name():
         render(factors, 8)
 
 
+@pytest.mark.parametrize("side", [32, 64])
+def test_a_face_that_is_cut_out_over_its_background_is_the_whole_picture(side):
+    factors = sample_factors(20, seed=0).assign(light=0.0)  # which would shade the background too
+    whole = Faces(20).read(0, 20, side)
+    assert whole.masks is None
+    cut = render(factors, side, cut=True).astype(float)
+    kept = cut[..., 3:] / 255.0
+    background = render(factors, side)[:, :1, :1].astype(float)  # no face reaches the corner
+    change = np.abs(cut[..., :3] + (1.0 - kept) * background - render(factors, side))
+    # Where a shadow falls on the rim it darkens what shines through, too.
+    assert (change <= 2).mean() > 0.999
+    assert change.max() < 8
+    assert (cut[:, 0, 0] == 0).all()
+    assert 0.4 < kept.mean() < 0.95
+
+
+def test_the_source_gives_masks_where_the_faces_are_cut_out():
+    source = Faces(10, cut=True)
+    block = source.read(0, 10, 64)
+    assert block.images.shape == (10, 64, 64, 3)
+    assert block.masks.shape == (10, 64, 64)
+    assert (block.images[block.masks == 0] == 0).all()
+    np.testing.assert_array_equal(source.original(3), source.read(3, 4, ORIGINAL_SIDE).images[0])
+    content = {"model": {"masked": True}, "source": {"name": "faces"}}
+    assert config.build({**content, "source": {"cut": True}}).model.settings["masked"]
+    with pytest.raises(ConfigError, match=r"source\.cut=true"):
+        config.build(content)
+
+
 @pytest.mark.parametrize("limit", [10, 37, 1000])
 def test_the_source_lists_and_draws_its_faces(limit):
     source = Faces(limit, seed=4)
