@@ -1,0 +1,1 @@
+"""Move the latents, decode, measure again: what a direction changes, and what else."""
