@@ -141,8 +141,8 @@ def table(rows: list[dict[str, object]], columns: tuple[str, ...]) -> pd.DataFra
     return frame
 
 
-_WHOLE = {"n", "n_train", "positives", "lost", "rank"}
-_NUMBERS = {"value", "low", "high", "baseline", "penalty", "p_first", "q", "weight"}
+_WHOLE = {"n", "n_train", "positives", "lost", "rank", "k"}
+_NUMBERS = {"value", "low", "high", "baseline", "penalty", "p_first", "p", "q", "share", "weight"}
 
 
 def _is_logvar(column: object) -> bool:
