@@ -37,6 +37,28 @@ TABLES: dict[str, tuple[str, ...]] = {
     ),
     "directions": ("target", "probe", "latent", "weight"),
     "dimensions": ("latent", "kl", "mean", "deviation", "active"),
+    "controls": (
+        "target", "features", "probe", "metric", "value", "low", "high", "baseline", "n", "reason",
+    ),
+    "needed": ("target", "k", "latents", "metric", "value", "low", "high", "share", "reason", "n"),
+    "interventions": (
+        "direction", "target", "judge", "slope", "low", "high", "monotone_share", "anchors",
+        "detected", "reason",
+    ),
+    "selectivity": (
+        "direction", "target", "judge", "selectivity", "low", "high", "worst", "worst_slope",
+        "worst_correlation", "reason",
+    ),
+    "paths": (
+        "direction", "t", "quantile", "reencoding_error", "detected", "background_change",
+        "identity_change", "reason",
+    ),
+    "responses": ("direction", "target", "judge", "t", "value", "low", "high", "anchors"),
+    "judges": ("judge", "target", "pictures", "metric", "value", "low", "high", "n", "reason"),
+    "moves": ("direction", "kind", "of", "without", "latent", "weight", "reason"),
+    "verdicts": (
+        "target", "verdict", "latents", "effect", "low", "high", "selectivity", "judge", "rule",
+    ),
     "metrics": ("metric", "value", "low", "high", "settings", "reason"),
     "anomalies": ("image_id", "split", "log_likelihood", "rank", "bits_per_dim"),
 }  # fmt: skip
@@ -134,6 +156,10 @@ class DataFolder:
     def landmarks_path(self) -> Path:
         return self.path / "landmarks.parquet"
 
+    def judge_folder(self, name: str) -> Path:
+        """Of a judge that was trained on these images; runs share it, as it knows no model."""
+        return self.path / "judges" / name
+
     def landmarks(self) -> pd.DataFrame | None:
         """Face statistics measured on the original images, or None where not yet measured."""
         return read_table(self.landmarks_path) if self.landmarks_path.is_file() else None
@@ -164,13 +190,16 @@ class DataFolder:
 
 @dataclass(frozen=True)
 class RunFolder:
-    """One model and all that was learned about it. Opening it needs no more than its config."""
+    """One model and all that was learned about it.
+
+    Opening it needs no more than its config; or its latents, where `analyze` made it of tables.
+    """
 
     path: Path
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":
-        if not (path / "config.yaml").is_file():
+        if not any((path / name).is_file() for name in ("config.yaml", "latents.parquet")):
             what = "does not exist" if not path.exists() else "is not a run folder (no config.yaml)"
             raise MissingArtifactError(
                 f"{path} {what}. Start a run with `latentlab run CONFIG --run {path}`."

@@ -23,6 +23,7 @@ from latentlab.artifacts import relative_to
 from latentlab.errors import ConfigError
 from latentlab.naming import unknown
 from latentlab.settings import settings_model
+from latentlab.verdicts import Rules
 
 
 class Section(BaseModel):
@@ -161,6 +162,35 @@ class ProbeConfig(Section):
     """Bootstrap resamples behind every interval."""
     min_positives: Annotated[int, Ge(2)] = 20
     """A label with fewer positive or negative training images is not probed."""
+    nonlinear: bool = True
+    """Probe with a small non-linear model too: what no line reads may still be encoded."""
+    controls: bool = True
+    """Probe shuffled labels, random directions, pixels and an untrained encoder too."""
+
+
+class InterveneConfig(Section):
+    """How latents are moved and who measures what comes of it."""
+
+    enabled: bool = True
+    """Move latents and measure the decoded pictures; false leaves every verdict open."""
+    anchors: Annotated[int, Ge(10)] = 40
+    """Images of test that are moved along every direction."""
+    span: Annotated[float, Gt(0)] = 2.0
+    """How far to either side, in standard deviations of the aggregate posterior."""
+    steps: Annotated[int, Ge(3)] = 5
+    """Places on the way, the unmoved one among them; odd."""
+    random: Annotated[int, Ge(0)] = 10
+    """Random directions, as a control."""
+    references: Annotated[int, Ge(20)] = 1000
+    """Images of test that give a judge its unit and its accuracy, at most."""
+    judges: tuple[Literal["landmarks", "pixels", "parts", "circular"], ...] = (
+        "landmarks", "pixels", "circular",
+    )  # fmt: skip
+    """Who measures; landmarks only where `landmarks.enabled`."""
+    judge_epochs: Annotated[int, Ge(1)] = 10
+    """Of training the judges that look at pixels."""
+    without: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Target -> targets to project out of its direction; those most like it if not given."""
 
 
 class TraverseConfig(Section):
@@ -202,6 +232,8 @@ class Config(DataSettings):
     train: TrainConfig = TrainConfig()
     encode: EncodeConfig = EncodeConfig()
     probe: ProbeConfig = ProbeConfig()
+    intervene: InterveneConfig = InterveneConfig()
+    verdicts: Rules = Rules()
     traverse: TraverseConfig = TraverseConfig()
 
     @model_validator(mode="after")

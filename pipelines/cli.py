@@ -9,11 +9,13 @@ import typer
 
 from latentlab.errors import LatentlabError
 from pipelines import config, console, data
+from pipelines.analyze import analyze
 from pipelines.anomalies import anomalies
 from pipelines.codes import codes
 from pipelines.demo import demo
 from pipelines.doctor import doctor
 from pipelines.encode import encode
+from pipelines.intervene import intervene
 from pipelines.landmarks import landmarks
 from pipelines.metrics import metrics
 from pipelines.morph import morph
@@ -55,8 +57,10 @@ COMMANDS: list[tuple[typer.Typer, Callable[..., Any], str]] = [
     (app, train, "latentlab train runs/demo --resume"),
     (app, encode, "latentlab encode runs/demo"),
     (app, probe, "latentlab probe runs/demo"),
+    (app, intervene, "latentlab intervene runs/demo"),
     (app, metrics, "latentlab metrics runs/demo"),
     (app, report, "latentlab report runs/demo"),
+    (app, analyze, "latentlab analyze latents.parquet labels.csv --out analysis"),
     (app, which, "latentlab which Smiling runs/demo"),
     (app, traverse, "latentlab traverse runs/demo --target Smiling"),
     (app, morph, "latentlab morph runs/demo --out morph.gif"),

@@ -8,7 +8,11 @@ import typer
 from pipelines import console
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from pipelines.stages import Workspace
+
+TABLES = ("probes", "controls", "directions", "rankings", "needed", "dimensions")
 
 
 def ensure_probed(work: "Workspace", *, fresh: bool = False) -> None:
@@ -16,7 +20,7 @@ def ensure_probed(work: "Workspace", *, fresh: bool = False) -> None:
     from latentlab import files
     from latentlab.dimensions import summarize_dimensions
     from latentlab.probes.analysis import probe_targets
-    from latentlab.rankings import rank_dimensions
+    from latentlab.rankings import dimensions_needed, rank_dimensions
     from pipelines.stages import Stage
 
     run, config, data = work.run, work.config, work.data
@@ -32,7 +36,7 @@ def ensure_probed(work: "Workspace", *, fresh: bool = False) -> None:
             "probe": config.plain()["probe"],
             "seed": config.seed,
         },
-        tuple(run.table_path(name) for name in ("probes", "directions", "rankings", "dimensions")),
+        tuple(map(run.table_path, TABLES)),
     )
     if stage.current and not fresh:
         return
@@ -45,9 +49,12 @@ def ensure_probed(work: "Workspace", *, fresh: bool = False) -> None:
                 resamples=config.probe.resamples,
                 min_positives=config.probe.min_positives,
                 seed=config.seed,
+                nonlinear=config.probe.nonlinear,
+                controls=_controls(work, latents) if config.probe.controls else None,
                 progress=advance,
             )
         run.write_table("probes", results.probes)
+        run.write_table("controls", results.controls)
         run.write_table("directions", results.directions)
         run.write_table("dimensions", summarize_dimensions(latents))
         run.write_table(
@@ -56,6 +63,47 @@ def ensure_probed(work: "Workspace", *, fresh: bool = False) -> None:
                 latents, targets, results, resamples=config.probe.resamples, seed=config.seed
             ),
         )
+        with console.progress("dimensions needed", len(results.fits), "targets") as advance:
+            run.write_table(
+                "needed",
+                dimensions_needed(latents, targets, results, seed=config.seed, progress=advance),
+            )
+
+
+def _controls(work: "Workspace", latents: "pd.DataFrame") -> "dict[str, pd.DataFrame]":
+    """Codes of the same width that nobody trained: of an encoder as it was built, and of pixels."""
+    import pandas as pd
+
+    from latentlab.artifacts import latent_columns
+    from latentlab.encoding import encode_images
+    from latentlab.feeding import pictures_for
+    from latentlab.models import build_model
+    from latentlab.probes.controls import PIXELS, UNTRAINED, pixel_components
+    from latentlab.training import choose_device
+
+    config, data = work.config, work.data
+    about, samples = data.description, data.samples()
+    model = build_model(
+        config.model.name,
+        config.model.settings,
+        channels=about["channels"],
+        side=about["side"],
+        seed=config.seed,
+    )
+    untrained = encode_images(
+        model,
+        pictures_for(model, data),
+        samples,
+        batch_size=config.encode.batch_size,
+        features=config.encode.features,
+        device=choose_device(config.train.device),
+        seed=config.seed,
+    )
+    width = len(latent_columns(latents))
+    return {
+        UNTRAINED: pd.concat(untrained, ignore_index=True),
+        PIXELS: pixel_components(data.images(), samples, width, seed=config.seed),
+    }
 
 
 def probe(

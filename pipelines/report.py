@@ -29,7 +29,7 @@ def ensure_report(work: "Workspace", *, fresh: bool = False) -> None:
     from reports.claims import claims
 
     run = work.run
-    tables = ("probes", "directions", "rankings", "dimensions", "metrics")
+    tables = ("probes", "directions", "rankings", "dimensions", "verdicts", "metrics")
     paths = [run.latents_path, run.history_path, *map(run.table_path, tables)]
     stage = Stage(
         run,
@@ -81,7 +81,7 @@ def gather(work: "Workspace") -> "Contents":
         config=_shown_config(work),
         provenance=run.provenance(),
         data={key: value for key, value in data.description.items() if key != "settings"},
-        positives=_positives(targets),
+        positives=positives(targets),
         history=run.history(),
         dimensions=dimensions,
         probes=probes,
@@ -92,6 +92,7 @@ def gather(work: "Workspace") -> "Contents":
         reconstructions=reconstruct(model, given, shown),
         samples=decode(model, places_of_prior(run, model, SAMPLES, config.seed)),
         faces=_faces(data),
+        verdicts=run.table("verdicts", "intervene"),
         strips=strips,
         direction_strips=direction_strips,
     )
@@ -141,7 +142,7 @@ def _faces(data: "DataFolder") -> tuple[int, int] | None:
     return None if landmarks is None else (int(landmarks["detected"].sum()), len(landmarks))
 
 
-def _positives(targets: "Targets") -> dict[str, float]:
+def positives(targets: "Targets") -> dict[str, float]:
     """Attribute -> share of positive labels among the known ones."""
     attributes = [name for name, role in targets.roles.items() if role == "attribute"]
     shares = targets.values[attributes].astype("Float64").mean()

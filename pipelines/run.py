@@ -16,6 +16,7 @@ def run_all(config: "Config", path: Path, *, resume: bool = False, fresh: bool =
     from latentlab import files
     from latentlab.landmarks.model_file import find_model
     from pipelines.encode import ensure_encoded
+    from pipelines.intervene import ensure_intervened
     from pipelines.landmarks import ensure_landmarks
     from pipelines.metrics import ensure_metrics
     from pipelines.prepare import ensure_data
@@ -23,6 +24,7 @@ def run_all(config: "Config", path: Path, *, resume: bool = False, fresh: bool =
     from pipelines.report import ensure_report
     from pipelines.stages import open_workspace, start_run
     from pipelines.train import ensure_trained
+    from pipelines.verdicts import ensure_verdicts
 
     if config.landmarks.enabled:
         find_model(config.landmarks.model)  # a missing model is better known before the long work
@@ -35,6 +37,8 @@ def run_all(config: "Config", path: Path, *, resume: bool = False, fresh: bool =
         ensure_trained(work, resume=resume, fresh=fresh)
         ensure_encoded(work)
         ensure_probed(work)
+        ensure_intervened(work)
+        ensure_verdicts(work)
         ensure_metrics(work)
         ensure_report(work)
     console.result(
@@ -57,7 +61,7 @@ def run(
     ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Train anew, even if trained.")] = False,
 ) -> None:
-    """Do the whole job: prepare, landmarks, train, encode, probe, metrics, report."""
+    """Do the whole job: prepare, landmarks, train, encode, probe, intervene, metrics, report."""
     from latentlab import config as configs
     from pipelines.stages import device_override
 

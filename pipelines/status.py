@@ -7,7 +7,7 @@ import typer
 
 from pipelines import console
 
-STAGES = ("train", "encode", "probe", "metrics", "report")
+STAGES = ("train", "encode", "probe", "intervene", "metrics", "report")
 
 
 def status(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
@@ -19,8 +19,8 @@ def status(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
     done = {name: stages[name]["seconds"] for name in STAGES if name in stages}
     missing = [name for name in STAGES if name not in stages]
     epochs = len(folder.history()) if folder.history_path.is_file() else 0
-    lines = [f"{name:8} done in {seconds:,.1f} s" for name, seconds in done.items()]
-    lines += [f"{name:8} not done" for name in missing]
+    lines = [f"{name:9} done in {seconds:,.1f} s" for name, seconds in done.items()]
+    lines += [f"{name:9} not done" for name in missing]
     if missing and epochs:
         lines.append(f"{epochs} epochs trained")
     if missing:

@@ -10,14 +10,22 @@ from pipelines import console
 if TYPE_CHECKING:
     import pandas as pd
 
+    from latentlab.artifacts import RunFolder
+
 SHOWN = 3  # dimensions listed per measure
+# The measures in the terminal, in words; --json has them all.
+TOLD = {
+    "correlation": "correlation",
+    "conditional": "correlation with the other attributes held",
+    "weight": "weight in the probe, per standard deviation",
+}
 
 
 def which(
     target: Annotated[str, typer.Argument(help="An attribute, statistic or factor.")],
     run: Annotated[Path, typer.Argument(help="A run folder that is probed.")],
 ) -> None:
-    """Say which dimensions go with an attribute, and how sure that is."""
+    """Say which dimensions control an attribute, how sure that is, and what else they move."""
     from latentlab.artifacts import RunFolder
     from latentlab.errors import ConfigError
 
@@ -29,6 +37,8 @@ def which(
     ranks = rankings[(rankings["target"] == target) & rankings["rank"].notna()]
     head = scores.iloc[0]
     lines = [f"{target} ({head['role']}, {int(head['n']):,} test images)"]
+    verdict = _verdict(folder, target)
+    lines += _in_words(verdict)
     for row in scores.itertuples():
         if _missing(row.value):
             lines.append(f"  {row.metric}: cannot be measured: {row.reason}")
@@ -39,21 +49,23 @@ def which(
     best: dict[str, list[dict[str, Any]]] = {}
     for measure, group in ranks.groupby("measure", sort=False):
         first = group.sort_values("rank").head(SHOWN)
-        lines.append(f"  dimensions by absolute {measure}:")
+        if measure in TOLD:
+            lines.append(f"  dimensions by {TOLD[str(measure)]}:")
         for row in first.itertuples():
             sure = "" if _missing(row.p_first) else f", first in {row.p_first:.0%} of resamples"
-            lines.append(f"    {row.latent}  {row.value:+.3f}{_interval(row)}{sure}")
+            if measure in TOLD:
+                lines.append(f"    {row.latent}  {row.value:+.3f}{_interval(row)}{sure}")
         best[str(measure)] = [
             {key: None if _missing(value) else value for key, value in entry.items()}
             for entry in first[["latent", "value", "low", "high", "p_first", "q"]].to_dict(
                 "records"
             )
         ]
-    lines.append(
-        "  This is association; the strips in the report show what moving a dimension does."
-    )
+    if verdict is None:
+        lines.append(f"  This is association. What moving does: latentlab intervene {run}")
     answer = {
         "target": target,
+        "verdict": verdict,
         "scores": [
             {key: None if _missing(value) else value for key, value in entry.items()}
             for entry in scores[["metric", "value", "low", "high", "baseline", "reason"]].to_dict(
@@ -63,6 +75,42 @@ def which(
         "dimensions": best,
     }
     console.result(answer, "\n".join(lines))
+
+
+def _verdict(folder: "RunFolder", target: str) -> dict[str, Any] | None:
+    """The verdict and all that carried it; None where the run has no verdicts."""
+    if not folder.table_path("verdicts").is_file():
+        return None
+    table = folder.table("verdicts", "intervene")
+    row = table[table["target"] == target].iloc[0].to_dict()
+    return {str(key): None if _missing(value) else value for key, value in row.items()}
+
+
+def _in_words(verdict: dict[str, Any] | None) -> list[str]:
+    if verdict is None:
+        return []
+    lines = [f"  {verdict['verdict']}: {verdict['rule']}"]
+    if verdict["effect"] is not None:
+        lines.append(
+            f"    along {verdict['direction']} it moves {verdict['effect']:+.2f}"
+            f" [{verdict['low']:+.2f}, {verdict['high']:+.2f}] standard deviations per standard"
+            f" deviation, by {verdict['judge']}"
+        )
+    if verdict["selectivity"] is not None:
+        low, high = verdict["selectivity_low"], verdict["selectivity_high"]
+        interval = "" if low is None else f" [{low:.2f}, {high:.2f}]"
+        lines.append(
+            f"    selectivity {verdict['selectivity']:.2f}{interval}; most beside it moves"
+            f" {verdict['worst']}"
+        )
+    if verdict["latents"] is not None and "," in verdict["latents"]:
+        lines.append(f"    moved by {verdict['latents']}")
+    if verdict["other_direction"] is not None:
+        lines.append(
+            f"    {verdict['other_direction']} moves it {verdict['other_effect']:+.2f}, selectivity"
+            f" {verdict['other_selectivity']:.2f}"
+        )
+    return lines
 
 
 def _of(target: str, probes: "pd.DataFrame") -> "pd.DataFrame":

@@ -1,6 +1,6 @@
 """What a report is made of: plain tables and pictures, gathered before any HTML is written."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,7 @@ class Contents:
         samples: uint8, (n, side, side, channels), decoded draws from the prior.
         strips: Latent name -> strip along that dimension, for the active dimensions.
         direction_strips: Target -> strip along that target's probe direction.
+        verdicts: The table of this name; no rows where nobody gave any.
         faces: Images in which a face was found, and images looked at; None where nobody looked.
     """
 
@@ -53,3 +54,4 @@ class Contents:
     strips: dict[str, Strip]
     direction_strips: dict[str, Strip]
     faces: tuple[int, int] | None = None
+    verdicts: pd.DataFrame = field(default_factory=pd.DataFrame)

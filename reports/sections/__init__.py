@@ -4,7 +4,7 @@ from reports.contents import Contents
 from reports.findings import findings
 from reports.page import Page, Section
 from reports.pictures import Album
-from reports.sections import answer, background, evidence, model
+from reports.sections import answer, background, evidence, model, verdicts
 
 
 def compose(contents: Contents, album: Album) -> Page:
@@ -12,6 +12,7 @@ def compose(contents: Contents, album: Album) -> Page:
     found = findings(contents.probes, contents.rankings)
     made: list[Section | None] = [
         answer.section(contents, found, album),
+        verdicts.section(contents, found),
         evidence.heat_map(contents, found),
         evidence.targets(contents, found, album),
         evidence.truth(contents, found),

@@ -62,11 +62,16 @@ def section(contents: Contents, found: tuple[Finding, ...], album: Album) -> Sec
         Paragraph(
             "What this page can and cannot say: a score above its baseline means that the latents"
             f" hold the target; a first rank means association.{strips if pictured else ''}"
-            " Whether moving a dimension changes that and nothing else is a matter of"
-            " intervention, which this page does not measure."
+            f" Whether moving a dimension changes that and nothing else is {_elsewhere(contents)}"
         )
     )
     return Section("answer", "The answer", "Answer", tuple(blocks))
+
+
+def _elsewhere(contents: Contents) -> str:
+    if len(contents.verdicts):
+        return "what the verdicts below are about."
+    return "a matter of intervention, which this page does not measure."
 
 
 def _lead(contents: Contents) -> Paragraph:

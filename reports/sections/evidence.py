@@ -76,8 +76,8 @@ def heat_map(contents: Contents, found: tuple[Finding, ...]) -> Section | None:
     left_out = len(contents.dimensions) - len(latents)
     note = f" {left_out} inactive dimensions are left out." if left_out else ""
     text = (
-        "Pearson correlation of each active dimension's posterior mean with each target, over all"
-        f" images. Dimensions that go with the same targets stand together.{note}"
+        "Pearson correlation of each active dimension's posterior mean with each target, over the"
+        f" test images. Dimensions that go with the same targets stand together.{note}"
     )
     table = Table("heat", text, columns, tuple(made), style="heat")
     return Section("map", "Targets by dimensions", "Map", (table,))

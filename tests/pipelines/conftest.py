@@ -19,6 +19,11 @@ SMALL = (
     "objective.beta=0.1",
     "probe.resamples=100",
     "probe.min_positives=10",
+    "intervene.anchors=10",
+    "intervene.steps=3",
+    "intervene.random=2",
+    "intervene.references=26",
+    "intervene.judge_epochs=1",
 )
 
 

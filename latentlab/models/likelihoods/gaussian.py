@@ -1,4 +1,8 @@
-"""Gaussians about the sigmoid of the decoder's output."""
+"""Gaussians about the decoder's output.
+
+The output is the mean itself and not its logit: with squared errors, a sigmoid that gives the black
+that most pixels of a drawing have passes next to no gradient on for the few that are white.
+"""
 
 import math
 
@@ -23,14 +27,14 @@ class FixedGaussian(PixelLikelihood):
     """
 
     def mean(self, parameters: Tensor) -> Tensor:
-        return parameters.sigmoid()
+        return _centre(parameters).clamp(0, 1)
 
     def negative_log(self, parameters: Tensor, x: Tensor) -> Tensor:
-        squares = (x - parameters.sigmoid()).square()
+        squares = (x - _centre(parameters)).square()
         return squares / (2 * VARIANCE) + 0.5 * math.log(2 * math.pi * VARIANCE)
 
     def draw(self, parameters: Tensor, generator: torch.Generator) -> Tensor:
-        return _gaussian_draw(parameters.sigmoid(), math.sqrt(VARIANCE), generator)
+        return _gaussian_draw(_centre(parameters), math.sqrt(VARIANCE), generator)
 
 
 class ScalarGaussian(PixelLikelihood):
@@ -48,21 +52,21 @@ class ScalarGaussian(PixelLikelihood):
         self.logvar = nn.Parameter(torch.tensor(math.log(START)))
 
     def mean(self, parameters: Tensor) -> Tensor:
-        return parameters.sigmoid()
+        return _centre(parameters).clamp(0, 1)
 
     def negative_log(self, parameters: Tensor, x: Tensor) -> Tensor:
-        return _gaussian_nats(x - parameters.sigmoid(), _floored(self.logvar))
+        return _gaussian_nats(x - _centre(parameters), _floored(self.logvar))
 
     def draw(self, parameters: Tensor, generator: torch.Generator) -> Tensor:
         scale = (0.5 * _floored(self.logvar)).exp()
-        return _gaussian_draw(parameters.sigmoid(), scale, generator)
+        return _gaussian_draw(_centre(parameters), scale, generator)
 
 
 class PixelGaussian(Likelihood):
     """A variance for every value of the image, never under MIN_VARIANCE.
 
-    The decoder gives the logits of the means and then the log-variances relative to START, so
-    that a decoder that gives 0 starts there.
+    The decoder gives the means and then the log-variances relative to START, so that a decoder
+    that gives 0 starts there.
 
     Source: Kingma & Welling 2014, appendix C.2, https://arxiv.org/abs/1312.6114
     """
@@ -72,16 +76,21 @@ class PixelGaussian(Likelihood):
         self.outputs = 2 * channels
 
     def mean(self, parameters: Tensor) -> Tensor:
-        return parameters.chunk(2, dim=1)[0].sigmoid()
+        return _centre(parameters.chunk(2, dim=1)[0]).clamp(0, 1)
 
     def negative_log(self, parameters: Tensor, x: Tensor) -> Tensor:
-        logits, logvar = parameters.chunk(2, dim=1)
-        return _gaussian_nats(x - logits.sigmoid(), _floored(math.log(START) + logvar))
+        centre, logvar = parameters.chunk(2, dim=1)
+        return _gaussian_nats(x - _centre(centre), _floored(math.log(START) + logvar))
 
     def draw(self, parameters: Tensor, generator: torch.Generator) -> Tensor:
-        logits, logvar = full_precision(parameters).chunk(2, dim=1)
+        centre, logvar = full_precision(parameters).chunk(2, dim=1)
         scale = (0.5 * _floored(math.log(START) + logvar)).exp()
-        return _gaussian_draw(logits.sigmoid(), scale, generator)
+        return _gaussian_draw(_centre(centre), scale, generator)
+
+
+def _centre(output: Tensor) -> Tensor:
+    """The mean that a decoder's output stands for; 0 is mid grey. It may lie outside of [0, 1]."""
+    return 0.5 + output
 
 
 def _floored(logvar: Tensor) -> Tensor:

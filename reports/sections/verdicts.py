@@ -1,0 +1,128 @@
+"""The verdicts: does moving a latent change the target, and nothing else?"""
+
+from typing import Any
+
+from latentlab.verdicts import VERDICTS
+from reports.contents import Contents
+from reports.findings import ROLE_TITLES, UNKNOWN, Finding
+from reports.page import (
+    Block,
+    Cell,
+    Column,
+    Mark,
+    Paragraph,
+    Row,
+    Section,
+    Table,
+    Text,
+    finite,
+    number,
+    told,
+)
+
+MEANINGS = {
+    "supported": "one latent changes it, and nothing else beyond what goes with it in the data",
+    "entangled": "several latents are needed, or other things move as well",
+    "not moved": "it can be read off the latents, but moving them does not change it",
+    "not encoded": "it cannot be read off the latents",
+    "cannot measure": "there is no way to tell here, for the reason given",
+}
+COLUMNS = (
+    Column("target", "Target"),
+    Column("verdict", "Verdict"),
+    Column("latents", "Moved by", "Latents that move it, steepest first"),
+    Column(
+        "effect",
+        "Effect",
+        "Change of the target in standard deviations of the real data, per standard deviation of"
+        " the direction; measured on decoded pictures",
+        numeric=True,
+    ),
+    Column(
+        "selectivity",
+        "Selectivity",
+        "1: nothing else moves but what goes with it in the data; 1/2: another thing moves as much",
+        numeric=True,
+    ),
+    Column("worst", "Moves most beside it"),
+    Column("why", "Why"),
+)
+MANY = 4  # latents named
+
+
+def section(contents: Contents, found: tuple[Finding, ...]) -> Section | None:
+    """How many of each, and a table of all of them; None where there are no verdicts."""
+    if contents.verdicts.empty:
+        return None
+    given = {str(row["target"]): row for row in contents.verdicts.to_dict("records")}
+    counts = dict.fromkeys(VERDICTS, 0)
+    for row in given.values():
+        counts[str(row["verdict"])] += 1
+    blocks: list[Block] = [
+        Paragraph(
+            "Every active latent, and every direction made for a target, was moved from many test"
+            " images; the decoded pictures were measured again by instruments that know nothing"
+            f" of the model. {_counted(counts)}",
+            tuple((name.replace(" ", "_"), count) for name, count in counts.items()),
+        ),
+        Table(
+            "verdicts",
+            "The verdict on every target, by the rules in the settings. Brackets are 95 %"
+            " intervals over the images that were moved.",
+            COLUMNS,
+            tuple(_row(one, given[one.target]) for one in found if one.target in given),
+            style="cards",
+        ),
+    ]
+    return Section("verdicts", "Verdicts", "Verdicts", tuple(blocks))
+
+
+def _counted(counts: dict[str, int]) -> str:
+    """The verdicts that were given, what each means, and how often."""
+    said = [f"{count} {name} ({MEANINGS[name]})" for name, count in counts.items() if count]
+    return f"{'; '.join(said)}."
+
+
+def _row(one: Finding, row: dict[str, Any]) -> Row:
+    verdict = str(row["verdict"])
+    mark = {"supported": True, "not encoded": None, "cannot measure": None}.get(verdict, False)
+    effect = number(
+        row["effect"],
+        row["low"],
+        row["high"],
+        form="signed",
+        about=f"along {told(row['direction'])}, by {told(row['judge'])}",
+        reason="not measured",
+        quiet=True,
+    )
+    cells: tuple[Cell, ...] = (
+        Text(one.target, href="" if one.reason else f"#{one.anchor}"),
+        Mark(mark, verdict),
+        Text(_latents(told(row["latents"]))),
+        effect,
+        number(
+            row["selectivity"],
+            row["selectivity_low"],
+            row["selectivity_high"],
+            form="score",
+            reason=UNKNOWN,
+            quiet=True,
+        ),
+        Text(told(row["worst"]) if finite(row["selectivity"]) is not None else ""),
+        Text(told(row["rule"]), note=_other(row)),
+    )
+    return Row(cells, ROLE_TITLES.get(one.role, one.role))
+
+
+def _latents(names: str) -> str:
+    parts = [part for part in names.split(", ") if part]
+    more = len(parts) - MANY
+    return ", ".join(parts[:MANY]) + (f" and {more} more" if more > 0 else "")
+
+
+def _other(row: dict[str, Any]) -> str:
+    """The direction made for the target, where it does better than the latent."""
+    made, latent = finite(row["other_selectivity"]), finite(row["selectivity"])
+    if made is None or made <= (latent or 0.0):
+        return ""
+    return f"better: {told(row['other_direction'])}, selectivity {made:.2f}"
