@@ -29,12 +29,12 @@ from sklearn.metrics import roc_auc_score
 from benchmarks import measuring
 from latentlab.artifacts import Targets, mu_name
 from latentlab.probes.analysis import ProbeResults, probe_targets
+from latentlab.probes.scales import ARCTANH, LOGIT
 from latentlab.probes.scoring import SCORES, bootstrap_counts, estimate
 from latentlab.randomness import numpy_generator
 from latentlab.rankings import dimensions_needed, rank_dimensions
 from latentlab.rankings.measures.auc import areas
 from latentlab.rankings.measures.correlation import correlated
-from latentlab.rankings.measures.measure import ARCTANH, LOGIT
 from latentlab.rankings.resampling import interval, spread
 from latentlab.rankings.tasks import Rows, standardized
 

@@ -24,4 +24,5 @@ def test_a_model_of_somebody_else_is_examined_as_the_page_says(capsys):
     assert "verdict" in capsys.readouterr().out
     interventions = names["found"].interventions
     assert interventions["slope"].notna().any()
-    assert (interventions.loc[interventions["kind"] == "zero", "slope"].dropna() == 0).all()
+    still = interventions.loc[interventions["kind"] == "zero", "slope"].dropna()
+    assert len(still) and still.abs().max() < 1e-3  # sums of a network depend on its company

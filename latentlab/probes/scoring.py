@@ -9,7 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
+from latentlab.probes.scales import ARCTANH, LOGIT, PLAIN, UNEXPLAINED, Scale
 from latentlab.randomness import numpy_generator
 
 LEVEL = 0.95  # of every interval
@@ -67,16 +69,33 @@ def bootstrap_counts(
 def estimate(
     score: Score, truth: np.ndarray, predicted: np.ndarray, counts: np.ndarray
 ) -> Estimate:
-    """A score on all rows, with the percentile interval over the resamples.
+    """A score on all rows, with an interval from the spread of the resamples.
+
+    The interval is symmetric on the score's scale (`SCALES`): the bootstrap's standard error there,
+    times a quantile of Student's t. Of labels the smaller class decides its degrees of freedom.
+    Percentiles would be too narrow for rare labels: with 15 positives among 300 images and an AUC
+    of 0.90 they hold the truth in 85 % of data sets and this in 95 %, with 90 positives both in 95
+    to 97 %.
 
     Args:
         truth, predicted: (n,).
         counts: From `bootstrap_counts`, (resamples, n).
+
+    Source: Efron & Tibshirani 1993, An Introduction to the Bootstrap, section 12.
     """
     value = float(score(truth, predicted, np.ones((1, len(truth))))[0])
     if not np.isfinite(value):
         return Estimate(None, None, None, len(counts), "undefined on these images")
-    return interval(value, resampled(score, truth, predicted, counts))
+    found = resampled(score, truth, predicted, counts)
+    kept = found[np.isfinite(found)]
+    lost = len(found) - len(kept)
+    if lost > MAX_LOST * len(found):
+        reason = f"no interval: undefined in {lost} of {len(found)} resamples"
+        return Estimate(value, None, None, lost, reason)
+    fewest = min(truth.sum(), (~truth).sum()) if truth.dtype == bool else len(truth) - 1
+    scale = SCALES.get(score, PLAIN)
+    low, high = _interval(value, kept, scale, max(int(fewest) - 1, 1), len(truth))
+    return Estimate(value, low, high, lost, None)
 
 
 def resampled(
@@ -88,15 +107,19 @@ def resampled(
     return np.concatenate([score(truth, predicted, chunk.astype(np.float64)) for chunk in chunks])
 
 
-def interval(value: float, resamples: np.ndarray) -> Estimate:
-    """The value with its percentile interval; resamples that are NaN are left out and counted."""
-    kept = resamples[np.isfinite(resamples)]
-    lost = len(resamples) - len(kept)
-    if lost > MAX_LOST * len(resamples):
-        reason = f"no interval: undefined in {lost} of {len(resamples)} resamples"
-        return Estimate(value, None, None, lost, reason)
-    low, high = np.quantile(kept, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Estimate(value, float(low), float(high), lost, None)
+def _interval(
+    value: float, resamples: np.ndarray, scale: Scale, freedom: int, images: int
+) -> tuple[float, float]:
+    """Ends of the interval; percentiles where the value stands at its limit, as 1 does."""
+    if value in scale.ends:
+        low, high = np.quantile(resamples, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        return float(low), float(high)
+    # A resample at the end is taken as half a step before it, not as infinitely far.
+    step = 0.5 / images**2
+    places = scale.to(resamples.clip(scale.ends[0] + step, scale.ends[1] - step))
+    centre = float(scale.to(np.asarray(value)))
+    half = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * places.std(ddof=1)
+    return float(scale.back(centre - half)), float(scale.back(centre + half))
 
 
 def auc(truth: np.ndarray, predicted: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -188,6 +211,14 @@ def _floor(centred: np.ndarray, total: np.ndarray) -> np.ndarray:
     return 1e-12 * total * np.square(centred).max(initial=0.0)
 
 
+# Where each is nearly normal.
+SCALES: dict[Score, Scale] = {
+    auc: LOGIT,
+    balanced_accuracy: LOGIT,
+    average_precision: LOGIT,
+    r2: UNEXPLAINED,
+    pearson: ARCTANH,
+}
 SCORES: dict[str, Score] = {
     "auc": auc,
     "balanced_accuracy": balanced_accuracy,

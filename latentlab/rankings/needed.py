@@ -10,8 +10,9 @@ from latentlab.artifacts import Targets, latent_columns
 from latentlab.dimensions import inactive_reasons, summarize_dimensions
 from latentlab.probes import PROBES
 from latentlab.probes.analysis import ProbeResults
+from latentlab.probes.scales import LOGIT, UNEXPLAINED
 from latentlab.rankings.measures.auc import areas
-from latentlab.rankings.measures.measure import LOGIT, UNEXPLAINED, Measured
+from latentlab.rankings.measures.measure import Measured
 from latentlab.rankings.measures.weight import slopes
 from latentlab.rankings.orders import Order
 from latentlab.rankings.resampling import interval, spread

@@ -23,8 +23,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from latentlab.probes.scales import Scale
 from latentlab.probes.scoring import LEVEL
-from latentlab.rankings.measures.measure import Measured, Scale
+from latentlab.rankings.measures.measure import Measured
 from latentlab.rankings.tasks import Rows
 
 _SAME = 1e-5  # relative to the largest; draws are added up in float32

@@ -5,10 +5,11 @@ every dimension with the influence of each image; ranks, intervals, P(first) and
 these alone. The tests run over MEASURES.
 """
 
+from latentlab.probes.scales import ARCTANH, LOGIT
 from latentlab.rankings.measures.auc import auc, auc_null
 from latentlab.rankings.measures.conditional import conditional, conditional_null
 from latentlab.rankings.measures.correlation import correlation, correlation_null
-from latentlab.rankings.measures.measure import ARCTANH, LOGIT, Measure
+from latentlab.rankings.measures.measure import Measure
 from latentlab.rankings.measures.mutual_information import (
     mutual_information,
     mutual_information_null,

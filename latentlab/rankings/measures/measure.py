@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit, logit
 
+from latentlab.probes.scales import PLAIN, Scale
 from latentlab.rankings.tasks import Task
 
 
@@ -39,26 +39,6 @@ class Null:
     columns: np.ndarray
     values: np.ndarray
     statistic: Callable[[np.ndarray], np.ndarray]
-
-
-@dataclass(frozen=True)
-class Scale:
-    """Where a value is closer to normal, and its spread hardly depends on it.
-
-    Attributes:
-        to, back: From the value to this scale and back.
-        slope: Derivative of `to` at the value.
-    """
-
-    to: Callable[[np.ndarray], np.ndarray]
-    back: Callable[[np.ndarray], np.ndarray]
-    slope: Callable[[np.ndarray], np.ndarray]
-
-
-PLAIN = Scale(lambda v: v, lambda v: v, np.ones_like)
-ARCTANH = Scale(np.arctanh, np.tanh, lambda v: 1.0 / (1.0 - v**2))
-LOGIT = Scale(logit, expit, lambda v: 1.0 / (v * (1.0 - v)))
-UNEXPLAINED = Scale(lambda v: -np.log1p(-v), lambda u: -np.expm1(-u), lambda v: 1.0 / (1.0 - v))
 
 
 @dataclass(frozen=True)

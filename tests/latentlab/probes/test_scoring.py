@@ -112,13 +112,31 @@ def test_a_constant_target_has_no_score(score):
     assert result.value is None and result.reason
 
 
-def test_interval_of_the_auc_covers_the_truth():
-    """200 simulated data sets; the true AUC of two normals one deviation apart is Phi(1/sqrt 2)."""
-    true, covered = stats.norm.cdf(np.sqrt(0.5)), 0
-    for seed in range(200):
-        rng = np.random.default_rng(seed)
-        truth = np.arange(200) < 80
-        counts = scoring.bootstrap_counts(200, 300, seed)
-        result = scoring.estimate(scoring.auc, truth, rng.standard_normal(200) + truth, counts)
+@pytest.mark.parametrize(("positives", "apart"), [(80, 1.0), (80, 0.0), (15, 0.0), (15, 1.8)])
+def test_intervals_of_the_auc_cover_the_truth(positives, apart):
+    """The true AUC of two normals this many deviations apart is Phi(apart / sqrt 2)."""
+    true, covered, sets = stats.norm.cdf(apart * np.sqrt(0.5)), 0, 500
+    truth = np.arange(200) < positives
+    for seed in range(sets):
+        drawn = np.random.default_rng(seed).standard_normal(200) + apart * truth
+        counts = scoring.bootstrap_counts(200, 200, seed)
+        result = scoring.estimate(scoring.auc, truth, drawn, counts)
         covered += result.low <= true <= result.high
-    assert 0.90 <= covered / 200 <= 0.99
+    assert 0.92 <= covered / sets <= 0.98
+
+
+@pytest.mark.parametrize(
+    ("score", "r"), [("r", 0.0), ("r", 0.5), ("r", 0.9), ("r2", 0.5), ("r2", 0.9)]
+)
+def test_intervals_of_correlations_cover_the_truth(score, r):
+    """A prediction r * y + noise of the best slope: its R2 is that of least squares, r^2."""
+    covered, sets, n = 0, 500, 150
+    for seed in range(sets):
+        rng = np.random.default_rng(seed)
+        predicted = rng.standard_normal(n)
+        truth = r * predicted + np.sqrt(1 - r**2) * rng.standard_normal(n)
+        counts = scoring.bootstrap_counts(n, 200, seed)
+        given, true = (predicted, r) if score == "r" else (r * predicted, r**2)
+        result = scoring.estimate(scoring.SCORES[score], truth, given, counts)
+        covered += result.low <= true <= result.high
+    assert 0.92 <= covered / sets <= 0.98

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from latentlab.probes.scales import ARCTANH, LOGIT, PLAIN, UNEXPLAINED
 from latentlab.rankings.measures import MEASURES
-from latentlab.rankings.measures.measure import ARCTANH, LOGIT, PLAIN, UNEXPLAINED
 from latentlab.rankings.resampling import first, interval, p_values, spread
 from latentlab.rankings.tasks import drawn_units
 from tests.latentlab.rankings.synthetic import task_of
