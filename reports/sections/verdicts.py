@@ -66,7 +66,7 @@ def section(contents: Contents, found: tuple[Finding, ...]) -> Section | None:
             tuple((name.replace(" ", "_"), count) for name, count in counts.items()),
         ),
         Table(
-            "verdicts",
+            "verdict-of-each",
             "The verdict on every target, by the rules in the settings. Brackets are 95 %"
             " intervals over the images that were moved.",
             COLUMNS,

@@ -15,6 +15,7 @@ from PIL import Image
 
 from latentlab.artifacts import TABLES, read_metadata
 from latentlab.files import TEMPORARY
+from latentlab.verdicts import VERDICTS
 
 CLOCK = ["seconds", "images_per_second"]  # what two equal runs may differ in
 
@@ -155,7 +156,65 @@ def test_which_answers_in_text_and_in_json(finished):
     assert "baseline" in done.out
     answer = finished("which", "Smiling", "runs/small", "--json").json
     assert answer["target"] == "Smiling"
+    assert answer["verdict"]["verdict"] in VERDICTS
+    assert f"{answer['verdict']['verdict']}: {answer['verdict']['rule']}" in done.out
     assert {score["metric"] for score in answer["scores"]} >= {"auc", "balanced_accuracy"}
+
+
+def test_moves_were_measured_and_every_target_has_a_verdict(finished):
+    tables = run_folder(finished) / "tables"
+    moved = pd.read_parquet(tables / "interventions.parquet")
+    assert set(moved["kind"]) == {
+        "latent", "probe", "mean_difference", "projected", "random", "zero",
+    }  # fmt: skip
+    assert set(moved["judge"]) == {"pixels", "circular"}
+    assert moved["slope"].notna().any()
+    assert (moved["slope"].notna() | moved["reason"].notna()).all()
+    judges = pd.read_parquet(tables / "judges.parquet")
+    assert set(judges["pictures"]) == {"originals", "reconstructions"}
+    verdicts = pd.read_parquet(tables / "verdicts.parquet")
+    assert set(verdicts["target"]) == set(pd.read_parquet(tables / "probes.parquet")["target"])
+    assert set(verdicts["verdict"]) <= set(VERDICTS)
+    assert verdicts["rule"].notna().all()
+
+
+def test_the_rules_of_verdicts_are_settings(finished):
+    words = finished.small("landmarks.enabled=false", run="runs/ruled")
+    assert finished(*words).code == 0
+    verdicts = run_folder(finished, "ruled") / "tables" / "verdicts.parquet"
+    moves = (verdicts.parent / "interventions.parquet").stat().st_mtime_ns
+    before = pd.read_parquet(verdicts)
+    assert finished(*words, "--set", "verdicts.gain=2").code == 0
+    after = pd.read_parquet(verdicts)
+    assert not before["verdict"].isin(["not encoded", "cannot measure"]).all()
+    assert after["verdict"].isin(["not encoded", "cannot measure"]).all()
+    assert (verdicts.parent / "interventions.parquet").stat().st_mtime_ns == moves
+
+
+def test_latents_and_labels_alone_are_analyzed(finished):
+    run, data = run_folder(finished), finished.folder / "data" / "small"
+    samples = pd.read_parquet(data / "samples.parquet")
+    labels = samples[["image_id", "Smiling", "Pale_Skin", "light"]]
+    labels.to_csv(finished.folder / "labels.csv", index=False)
+    latents = pd.read_parquet(run / "latents.parquet").drop(columns=["split"])
+    latents.to_parquet(finished.folder / "latents.parquet")
+    words = ["analyze", "latents.parquet", "labels.csv", "--out", "analysis"]
+    done = finished(*words, "--factor", "light", "--resamples", "100", "--min-positives", "10")
+    assert done.code == 0, done.err
+    folder = finished.folder / "analysis"
+    probes = pd.read_parquet(folder / "tables" / "probes.parquet")
+    assert dict(zip(probes["target"], probes["role"], strict=True)) == {
+        "Smiling": "attribute", "Pale_Skin": "attribute", "light": "factor",
+    }  # fmt: skip
+    verdicts = pd.read_parquet(folder / "tables" / "verdicts.parquet")
+    assert verdicts["verdict"].isin(["not encoded", "cannot measure"]).all()
+    assert "no decoder" in " ".join(verdicts["rule"]) or not len(verdicts)
+    assert (folder / "report.html").stat().st_size > 10_000
+    assert finished("which", "Smiling", "analysis").code == 0
+    wrong = finished(*words, "--factor", "ligth")
+    assert wrong.code == 2 and "light" in wrong.err
+    assert finished("analyze", "latents.parquet", "none.csv", "--out", "x").code == 3
+    assert finished("analyze", "none.parquet", "labels.csv", "--out", "x").code == 3
 
 
 def test_traversals_are_pictures_of_the_asked_size(finished):
@@ -193,7 +252,7 @@ def test_status_tells_what_is_done_and_what_is_next(finished, terminal):
 
 
 def test_the_stages_can_be_called_one_by_one(finished):
-    for stage in ("encode", "probe", "metrics", "report"):
+    for stage in ("encode", "probe", "intervene", "metrics", "report"):
         done = finished(stage, "runs/small")
         assert done.code == 0, done.err
 

@@ -127,7 +127,33 @@ def _make_contents(attributes=6, latents=5, side=16, channels=3, seed=0, names=N
         strips={name: strip() for name in dims[:-1]},
         direction_strips={name: strip() for name in targets[1:]},
         faces=(90, 100),
+        verdicts=_verdicts(roles),
     )
+
+
+def _verdicts(roles):
+    """One of each in turn; the first target could not be probed."""
+    kinds = ("cannot measure", "supported", "entangled", "not moved", "not encoded")
+    rows = []
+    for number, (target, role) in enumerate(roles.items()):
+        verdict = kinds[number % len(kinds)]
+        moved = verdict in ("supported", "entangled")
+        row = {
+            "target": target,
+            "role": role,
+            "verdict": verdict,
+            "latents": "mu_000, mu_001" if moved else np.nan,
+            "direction": "mu_000" if moved else np.nan,
+            "judge": "pixels" if moved else np.nan,
+            "worst": "Attribute_2" if moved else np.nan,
+            "rule": f"rule number {number}",
+            "other_direction": f"probe:{target}" if moved else np.nan,
+            "other_selectivity": 0.987 if moved else np.nan,
+        }
+        numbers = ("effect", "low", "high", "selectivity", "selectivity_low", "selectivity_high")
+        row |= {name: 0.5 + 0.01 * at if moved else np.nan for at, name in enumerate(numbers)}
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def _without_model(contents):

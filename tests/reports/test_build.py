@@ -145,6 +145,24 @@ def test_what_was_not_measured_is_a_dash_with_its_reason(page):
     assert "\N{EM DASH}" in text
 
 
+def test_every_verdict_is_on_the_page_with_its_rule_and_among_the_claims(page, contents):
+    rows = claims(contents)["sections"]["verdicts"]["tables"]["verdict-of-each"]
+    text = " ".join(Tags(page).text)
+    assert len(rows) == len(contents.verdicts)
+    for row in contents.verdicts.itertuples():
+        assert row.verdict in text and row.rule in text
+    facts = claims(contents)["sections"]["verdicts"]["facts"]
+    counted = contents.verdicts["verdict"].value_counts()
+    assert facts == {name.replace(" ", "_"): count for name, count in counted.items()}
+    assert "better: probe:Attribute_1, selectivity 0.99" in text
+
+
+def test_a_page_without_verdicts_says_so(contents):
+    page = build(replace(contents, verdicts=contents.verdicts[:0]))
+    assert 'id="verdicts"' not in page
+    assert "which this page does not measure" in " ".join(" ".join(Tags(page).text).split())
+
+
 def test_inactive_dimensions_are_named_and_not_ranked(page, contents):
     text = "".join(Tags(page).text)
     assert "1 of 5 dimensions carry nothing" in text

@@ -8,7 +8,7 @@ import pytest
 
 from latentlab.artifacts import SPLITS, TABLES, Targets, logvar_name, mu_name
 from latentlab.errors import DataError
-from latentlab.probes.analysis import direction_of, probe_targets
+from latentlab.probes.analysis import PROBE_COLUMNS, direction_of, probe_targets
 from latentlab.probes.logistic import LogisticProbe
 
 
@@ -215,3 +215,101 @@ def test_progress_counts_targets():
     targets = targets_of(latents, a=latents["mu_000"] > 0, b=latents["mu_000"] > 9)
     probe_targets(latents, targets, resamples=20, seed=0, progress=steps.append)
     assert steps == [1, 1]
+
+
+def controlled(seed=0, images=1500, **settings):
+    """A target along a latent, one in its square, one that is not there."""
+    latents = synthetic_latents(images=images, seed=seed)
+    rng = np.random.default_rng(seed + 100)
+    noise = 0.5 * rng.standard_normal(len(latents))
+    targets = targets_of(
+        latents,
+        line=latents["mu_000"] + noise > 0.5,
+        square=latents["mu_001"] ** 2 + noise > 1.0,
+        absent=rng.random(len(latents)) < 0.3,
+        few=np.arange(len(latents)) < 3,
+    )
+    number = targets_of(latents, "statistic", number=latents["mu_002"] + noise)
+    targets = Targets(targets.values.join(number.values), {**targets.roles, "number": "statistic"})
+    return latents, targets, probe_targets(latents, targets, resamples=100, seed=seed, **settings)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_controls_score_what_they_should(seed):
+    latents = synthetic_latents(images=1500, seed=seed)
+    other = latents.sample(frac=1.0, random_state=0)
+    blind = latents.assign(mu_000=np.random.default_rng(9).standard_normal(len(latents))).drop(
+        columns=["mu_001", "mu_002", "mu_003", "mu_004"]
+    )
+    given = {"the same": other, "blind": blind}
+    _, _, results = controlled(seed, nonlinear=True, controls=given)
+    found = results.controls.set_index(["target", "metric", "features", "probe"])
+    assert found.index.is_unique and list(results.controls.columns) == list(PROBE_COLUMNS)
+
+    def value(target, features, metric="auc", probe="logistic"):
+        return found.loc[(target, metric, features, probe), "value"]
+
+    main = results.probes.set_index(["target", "metric"])["value"]
+    assert value("line", "the same") == pytest.approx(main["line", "auc"], abs=1e-6)
+    for features in ("shuffled labels", "blind"):
+        row = found.loc[("line", "auc", features, "logistic")]
+        assert abs(row["value"] - 0.5) < 0.1
+    assert 0.5 < value("line", "random directions") < main["line", "auc"] - 0.03
+    assert value("square", "latents", probe="nonlinear") > main["square", "auc"] + 0.2
+    assert abs(value("absent", "latents", probe="nonlinear") - 0.5) < 0.1
+    r2 = value("number", "latents", "r2", "nonlinear")
+    assert r2 == pytest.approx(main["number", "r2"], abs=0.05)
+    assert abs(value("number", "shuffled labels", "r2", "ridge")) < 0.1
+    reasons = results.controls.groupby("target")["reason"].first()
+    assert "positive images in train; at least 20 are needed" in reasons["few"]
+    told = results.controls["reason"].notna()
+    assert (told == results.controls["value"].isna()).all()
+    kinds = 1 + 2 + len(given)  # the non-linear probe, two that need no table, and the tables
+    assert len(results.controls) == kinds * (4 * 3 + 2)
+
+
+def test_controls_leave_the_table_of_probes_alone():
+    _, _, alone = controlled()
+    _, _, beside = controlled(nonlinear=True, controls={})
+    pd.testing.assert_frame_equal(alone.probes, beside.probes)
+    assert alone.controls.empty and list(alone.controls.columns) == list(PROBE_COLUMNS)
+    assert set(alone.probes["features"]) == {"latents"}
+    assert set(beside.controls["features"]) == {"latents", "shuffled labels", "random directions"}
+    assert len(beside.together) == len(beside.probes) + len(beside.controls)
+    keys = ["target", "metric", "features", "probe"]
+    assert not beside.together.duplicated(keys).any()
+
+
+def test_any_columns_can_be_probed():
+    latents = synthetic_latents(images=600)
+    latents["sharpness"] = latents["mu_000"] * 3.0 + 100.0
+    targets = targets_of(latents, a=latents["mu_000"] > 0, b=latents["mu_003"] > 0)
+    columns = ["mu_003", "sharpness"]
+    results = probe_targets(latents, targets, columns=columns, resamples=50, seed=0)
+    assert set(results.probes["features"]) == {"mu_003, sharpness"}
+    assert (results.probes.loc[results.probes["metric"] == "auc", "value"] > 0.99).all()
+    assert set(results.directions["latent"]) == set(columns)
+    assert abs(direction_of(results.directions, "b", columns)[0]) > 0.95
+    for wrong, told in ((["mu_0033"], "Did you mean mu_003"), (["split"], "not numeric")):
+        with pytest.raises(DataError, match=told):
+            probe_targets(latents, targets, columns=wrong, resamples=50, seed=0)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_the_penalty_is_the_best_on_valid(seed):
+    latents = synthetic_latents(images=700, latents=12, seed=seed)
+    noise = 2.0 * np.random.default_rng(seed).standard_normal(len(latents))
+    targets = targets_of(latents, a=latents["mu_000"] + noise > 0)
+    penalties = (0.1, 100.0, 1e4)
+    chosen = probe_targets(latents, targets, penalties=penalties, resamples=20, seed=0).fits["a"]
+    codes, y = latents.filter(like="mu_").to_numpy(float), targets.values["a"].to_numpy(bool)
+    train, valid = latents["split"] == "train", latents["split"] == "valid"
+    losses = {}
+    for penalty in penalties:
+        probe = LogisticProbe(penalty=penalty).fit(codes[train], y[train])
+        odds = probe.decision_function(codes[valid])
+        losses[penalty] = np.logaddexp(0, np.where(y[valid], -odds, odds)).mean()
+        if penalty == chosen.penalty:
+            np.testing.assert_allclose(chosen.coef_, probe.coef_, rtol=1e-5)
+            np.testing.assert_array_equal(chosen.predict(codes), probe.predict(codes))
+    assert chosen.penalty == min(losses, key=losses.get)
