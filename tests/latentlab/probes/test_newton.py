@@ -6,8 +6,11 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from latentlab.probes import blocks, kernels, newton
+from latentlab.probes import problems as problems_module
 from latentlab.probes.blocks import ArraySource, Rows, measure
 from latentlab.probes.newton import solve
+from latentlab.probes.problems import ALL, Problems, Totals, collect, null_start
+from latentlab.probes.steps import ROUNDING, newton_steps
 
 PENALTIES = (0.01, 1.0, 100.0, 1e4)
 FOLDS = 3
@@ -34,7 +37,7 @@ def solved(x, y, folds=None, weights=None, device=None, **settings):
 def large(monkeypatch):
     """What is meant for large tables, on a small one: a sample, float32, many blocks and tiles."""
     monkeypatch.setattr(newton, "LARGE", 0)
-    monkeypatch.setattr(newton, "SAMPLE", 700)
+    monkeypatch.setattr(problems_module, "SAMPLE", 700)
     monkeypatch.setattr(blocks, "UNIT", 256)
     monkeypatch.setattr(kernels, "_IMAGES", 100)
     monkeypatch.setattr(kernels, "_PROBLEMS", 7)
@@ -113,13 +116,11 @@ def test_steps_that_would_overshoot_are_halved(seed):
     x, y, _ = problem(seed, images=400)
     source = ArraySource(x, y)
     rows = Rows(source, measure(source, 0))
-    totals = newton._Totals(rows)
-    problems = newton._Problems.of(
-        rows, totals, np.arange(4), np.full(4, newton.ALL), np.full(4, 1e-3)
-    )
+    totals = Totals(rows)
+    problems = Problems.of(rows, totals, np.arange(4), np.full(4, ALL), np.full(4, 1e-3))
     far = np.random.default_rng(seed).choice([-9.0, 9.0], (4, x.shape[1] + 1))
-    found = newton._newton(rows, problems, far, 200, 1e-6)
-    near = newton._newton(rows, problems, newton._null(problems), 200, 1e-6)
+    found = newton_steps(rows, problems, far, 200, 1e-6)
+    near = newton_steps(rows, problems, null_start(problems), 200, 1e-6)
     assert found.solved.all()
     np.testing.assert_allclose(found.weights, near.weights, atol=1e-4)
 
@@ -161,13 +162,11 @@ def test_rounding_of_float32_gradients_is_below_its_bound(seed, size):
     source = ArraySource(x, y)
     rows = Rows(source, measure(source, 0))
     weights = size * solve(rows, PENALTIES[:1]).weights[:, 0]
-    totals = newton._Totals(rows)
-    problems = newton._Problems.of(
-        rows, totals, np.arange(4), np.full(4, newton.ALL), np.full(4, 0.01)
-    )
+    totals = Totals(rows)
+    problems = Problems.of(rows, totals, np.arange(4), np.full(4, ALL), np.full(4, 0.01))
     single, double = (
-        newton._collect(rows, dtype, problems, weights, gradient=True).gradient
+        collect(rows, dtype, problems, weights, gradient=True).gradient
         for dtype in ("float32", "float64")
     )
-    assert np.abs(single - double).max() <= newton.ROUNDING * len(x)
+    assert np.abs(single - double).max() <= ROUNDING * len(x)
     assert np.abs(single - double).max() > 0.0
