@@ -4,7 +4,7 @@ from typing import Any
 
 from latentlab.verdicts import VERDICTS
 from reports.contents import Contents
-from reports.findings import ROLE_TITLES, UNKNOWN, Finding
+from reports.findings import ROLE_TITLES, Finding
 from reports.page import (
     Block,
     Cell,
@@ -17,6 +17,7 @@ from reports.page import (
     Text,
     finite,
     number,
+    shown,
     told,
 )
 
@@ -28,9 +29,9 @@ MEANINGS = {
     "cannot measure": "there is no way to tell here, for the reason given",
 }
 COLUMNS = (
-    Column("target", "Target"),
+    Column("target", "Target", "And the rule that decided"),
     Column("verdict", "Verdict"),
-    Column("latents", "Moved by", "Latents that move it, steepest first"),
+    Column("latent", "Steepest latent", "Of those that move it"),
     Column(
         "effect",
         "Effect",
@@ -44,10 +45,15 @@ COLUMNS = (
         "1: nothing else moves but what goes with it in the data; 1/2: another thing moves as much",
         numeric=True,
     ),
-    Column("worst", "Moves most beside it"),
-    Column("why", "Why"),
+    Column("worst", "Moves beside it", "What goes farthest beyond what the real data explain"),
+    Column("direction", "Made for it", "The most selective direction made for the target"),
 )
-MANY = 4  # latents named
+# Kinds of directions, in words.
+MADE = {
+    "probe": "probe",
+    "mean_difference": "difference of means",
+    "projected": "probe, others held",
+}
 
 
 def section(contents: Contents, found: tuple[Finding, ...]) -> Section | None:
@@ -86,43 +92,33 @@ def _counted(counts: dict[str, int]) -> str:
 def _row(one: Finding, row: dict[str, Any]) -> Row:
     verdict = str(row["verdict"])
     mark = {"supported": True, "not encoded": None, "cannot measure": None}.get(verdict, False)
-    effect = number(
-        row["effect"],
-        row["low"],
-        row["high"],
-        form="signed",
-        about=f"along {told(row['direction'])}, by {told(row['judge'])}",
-        reason="not measured",
-        quiet=True,
-    )
+    moved = [name for name in told(row["latents"]).split(", ") if name]
+    latent = bool(moved) and told(row["direction"]) == moved[0]
+    more = len(moved) - 1
+    quiet = {"reason": "not measured", "quiet": True}
     cells: tuple[Cell, ...] = (
-        Text(one.target, href="" if one.reason else f"#{one.anchor}"),
+        Text(one.target, href="" if one.reason else f"#{one.anchor}", note=told(row["rule"])),
         Mark(mark, verdict),
-        Text(_latents(told(row["latents"]))),
-        effect,
-        number(
-            row["selectivity"],
-            row["selectivity_low"],
-            row["selectivity_high"],
-            form="score",
-            reason=UNKNOWN,
-            quiet=True,
-        ),
+        Text(moved[0], note=f"{more} more move it" if more else "") if moved else Text("none"),
+        number(row["effect"], row["low"], row["high"], form="signed", **quiet)
+        if latent
+        else number(None, **quiet),
+        number(row["selectivity"], row["selectivity_low"], row["selectivity_high"], **quiet),
         Text(told(row["worst"]) if finite(row["selectivity"]) is not None else ""),
-        Text(told(row["rule"]), note=_other(row)),
+        _made(row),
     )
     return Row(cells, ROLE_TITLES.get(one.role, one.role))
 
 
-def _latents(names: str) -> str:
-    parts = [part for part in names.split(", ") if part]
-    more = len(parts) - MANY
-    return ", ".join(parts[:MANY]) + (f" and {more} more" if more > 0 else "")
-
-
-def _other(row: dict[str, Any]) -> str:
-    """The direction made for the target, where it does better than the latent."""
-    made, latent = finite(row["other_selectivity"]), finite(row["selectivity"])
-    if made is None or made <= (latent or 0.0):
-        return ""
-    return f"better: {told(row['other_direction'])}, selectivity {made:.2f}"
+def _made(row: dict[str, Any]) -> Text:
+    """The direction made for the target, with what it does."""
+    kind = told(row["other_direction"]).partition(":")[0]
+    if not kind:
+        return Text("none")
+    effect, selective = finite(row["other_effect"]), finite(row["other_selectivity"])
+    return Text(
+        MADE.get(kind, kind),
+        note=f"moves it {shown(effect, 'signed')}, selectivity {shown(selective, 'score')}"
+        if effect is not None and selective is not None
+        else "",
+    )

@@ -148,6 +148,7 @@ def _verdicts(roles):
             "worst": "Attribute_2" if moved else np.nan,
             "rule": f"rule number {number}",
             "other_direction": f"probe:{target}" if moved else np.nan,
+            "other_effect": 0.4 if moved else np.nan,
             "other_selectivity": 0.987 if moved else np.nan,
         }
         numbers = ("effect", "low", "high", "selectivity", "selectivity_low", "selectivity_high")

@@ -154,7 +154,8 @@ def test_every_verdict_is_on_the_page_with_its_rule_and_among_the_claims(page, c
     facts = claims(contents)["sections"]["verdicts"]["facts"]
     counted = contents.verdicts["verdict"].value_counts()
     assert facts == {name.replace(" ", "_"): count for name, count in counted.items()}
-    assert "better: probe:Attribute_1, selectivity 0.99" in text
+    assert "moves it +0.40, selectivity 0.987" in text
+    assert "1 more move it" in text
 
 
 def test_a_page_without_verdicts_says_so(contents):
