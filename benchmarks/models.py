@@ -92,7 +92,7 @@ DATA: dict[str, tuple[int, int, tuple[str, ...]]] = {
     "mnist": (28, 3, tuple(f"digit_{digit}" for digit in range(10))),
     "faces": (64, 3, ("Smiling", "Eyeglasses")),
     "cut_faces": (64, 3, ("Smiling", "Eyeglasses")),
-    "celeba": (64, 2, ("Smiling", "Eyeglasses", "Male")),
+    "celeba": (64, 1, ("Smiling", "Eyeglasses", "Male")),
 }
 WITH_MASKS = ("vae", "masked")  # of cut_faces
 COLUMNS = {
