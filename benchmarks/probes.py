@@ -9,8 +9,9 @@ loop of `LogisticRegression`. Both get the same standardised latents, folds and 
 are measured against scikit-learn's lbfgs, its default, and newton-cholesky, its fastest here.
 scikit-learn's loop may run over a few targets only; its time is then scaled to all, and the result
 says so. Its tolerance is the loosest of TOLERANCES whose objectives are within 1e-6 of the optimum
-and whose coefficients within 1e-4; the optimum is that of newton-cholesky at 1e-12. Its BLAS has all threads or one, whichever is
-quicker for a first fit: on a busy machine newton-cholesky takes forty times longer with two.
+and whose coefficients within 1e-4; the optimum is that of newton-cholesky at 1e-12. Its BLAS has
+all threads or one, whichever is quicker for a first fit: on a busy machine newton-cholesky takes
+forty times longer with two.
 
 `probes.out_of_core`: peak memory of a process that fits all targets from a partitioned table, and
 of one that reads the table and fits one target with scikit-learn.

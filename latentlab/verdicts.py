@@ -283,6 +283,8 @@ class _Evidence:
         looked = [row for row in latents if row["direction"] == associated]
         looked += [row for row in vectors if row["kind"] == "probe"]
         looked = looked or latents or vectors
+        if not looked:
+            return _said(CANNOT_MEASURE, "no latent is active: there is nothing to move")
         widest = max(looked, key=_reach)
         if _reach(widest) > 2 * self.rules.effect:
             return _said(

@@ -148,6 +148,13 @@ def threads() -> Iterator[int]:
             _count.reset(token)
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread for BLAS and OpenMP alike, for fits too small to share."""
+    with _pools().limit(limits=1):
+        yield
+
+
 @cache
 def _pools() -> ThreadpoolController:
     """Of the libraries loaded when the first probe is fitted; finding them takes milliseconds."""

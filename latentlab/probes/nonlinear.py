@@ -8,6 +8,7 @@ the latents hold beyond a line.
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
+from latentlab.probes.kernels import one_thread
 from latentlab.probes.logistic import LogisticProbe
 from latentlab.probes.ridge import RidgeProbe
 from latentlab.randomness import numpy_generator, stream
@@ -59,15 +60,17 @@ class NonlinearProbe:
             **_SETTINGS,
         )
         watch = {"X_val": self._seen(x_valid), "y_val": y_valid} if watched else {}
-        self.trees_ = trees.fit(self._seen(x), y, **watch)
+        with one_thread():
+            self.trees_ = trees.fit(self._seen(x), y, **watch)
         return self
 
     def answer(self, x: np.ndarray) -> np.ndarray:
         """Log-odds, or the expected number, (images,)."""
         seen = self._seen(x)
-        if isinstance(self.linear, LogisticProbe):
-            return np.asarray(self.trees_.decision_function(seen))
-        return np.asarray(self.trees_.predict(seen))
+        with one_thread():
+            if isinstance(self.linear, LogisticProbe):
+                return np.asarray(self.trees_.decision_function(seen))
+            return np.asarray(self.trees_.predict(seen))
 
     def _some(self, x: np.ndarray, y: np.ndarray, which: str) -> tuple[np.ndarray, np.ndarray]:
         if len(y) <= MAX_IMAGES:

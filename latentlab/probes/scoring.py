@@ -110,7 +110,15 @@ def resampled(
 def _interval(
     value: float, resamples: np.ndarray, scale: Scale, freedom: int, images: int
 ) -> tuple[float, float]:
-    """Ends of the interval; percentiles where the value stands at its limit, as 1 does."""
+    """Ends of the interval; percentiles where the value stands at its limit.
+
+    Source of the bound at a score of 1: Hanley & Lippman-Hand 1983,
+    https://doi.org/10.1001/jama.1983.03330370053031
+    """
+    if value == 1.0 and scale is LOGIT:
+        # No resample shows an error where none was seen: as many trials without one as the smaller
+        # class has images leave room for a share of errors, whose bound is exact.
+        return ((1 - LEVEL) / 2) ** (1.0 / (freedom + 1)), 1.0
     if value in scale.ends:
         low, high = np.quantile(resamples, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
         return float(low), float(high)

@@ -104,6 +104,16 @@ def test_too_many_lost_resamples_leave_no_interval():
     assert result.lost == 6 and "6 of 10" in result.reason
 
 
+@pytest.mark.parametrize(("positives", "least"), [(5, 0.478), (50, 0.929)])
+def test_a_perfect_score_of_few_images_leaves_room_for_errors(positives, least):
+    """0.025 = (1 - share of errors) ** positives."""
+    truth = np.arange(200) < positives
+    counts = scoring.bootstrap_counts(200, 100, seed=0)
+    result = scoring.estimate(scoring.auc, truth, truth.astype(float), counts)
+    assert (result.value, result.high) == (1.0, 1.0)
+    assert result.low == pytest.approx(least, abs=1e-3)
+
+
 @pytest.mark.parametrize("score", [scoring.r2, scoring.pearson])
 def test_a_constant_target_has_no_score(score):
     truth = np.full(30, 0.1)
