@@ -7,6 +7,7 @@ import pytest
 from latentlab import config as configs
 from latentlab.config import Config
 from latentlab.errors import ConfigError
+from pipelines.demo import SETTINGS
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 
@@ -18,7 +19,7 @@ def test_every_config_in_the_house_is_valid(path):
 
 def test_the_demo_command_and_its_config_are_the_same_settings():
     (demo,) = [path for path in CONFIGS if path.stem == "demo"]
-    assert configs.load(demo) == configs.build({"name": "demo"})
+    assert configs.load(demo) == configs.build(SETTINGS)
 
 
 def test_saving_and_loading_gives_the_same_settings_from_any_folder(tmp_path, monkeypatch):

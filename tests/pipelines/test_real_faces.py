@@ -17,6 +17,11 @@ def test_celeba_from_pictures_to_report(shared_data, terminal):
         "train.epochs=2",
         "model.latents=8",
         "probe.resamples=100",
+        "intervene.anchors=10",
+        "intervene.steps=3",
+        "intervene.random=2",
+        "intervene.references=60",
+        "intervene.judge_epochs=2",
     ):
         words += ["--set", setting]
     done = terminal(*words, timeout=600)
@@ -35,6 +40,12 @@ def test_celeba_from_pictures_to_report(shared_data, terminal):
     assert bald["reason"].str.contains("positive").all()
     auc = probes[probes["metric"] == "auc"].set_index("target")["value"]
     assert auc["Male"] > 0.6
+
+    judges = pd.read_parquet(run / "tables" / "judges.parquet")
+    seen = judges[(judges["judge"] == "landmarks") & (judges["pictures"] == "originals")]
+    assert seen["detected"].min() > 0.9
+    verdicts = pd.read_parquet(run / "tables" / "verdicts.parquet").set_index("target")["verdict"]
+    assert len(verdicts) == 51 and verdicts["Bald"] == "cannot measure"
 
     page = (run / "report.html").read_text()
     assert "Smiling" in page

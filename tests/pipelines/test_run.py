@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,9 +14,8 @@ import torch
 from PIL import Image
 
 from latentlab.artifacts import TABLES, read_metadata
-from latentlab.files import TEMPORARY, read_yaml
+from latentlab.files import TEMPORARY
 from latentlab.verdicts import VERDICTS
-from pipelines.demo import SETTINGS
 
 CLOCK = ["seconds", "images_per_second"]  # what two equal runs may differ in
 
@@ -50,10 +48,6 @@ def test_a_run_leaves_every_artefact(finished):
         assert len(table) > 0
         assert set(columns) <= set(table.columns)
     assert list(finished.folder.rglob(f"{TEMPORARY}*")) == []
-
-
-def test_the_demo_is_its_config():
-    assert read_yaml(Path(__file__).parents[2] / "configs" / "demo.yaml") == SETTINGS
 
 
 def test_rows_are_images_in_every_table(finished):
