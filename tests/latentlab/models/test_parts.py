@@ -47,7 +47,7 @@ def test_a_conditional_model_reads_its_conditions_on_both_sides():
 @pytest.mark.parametrize(
     ("content", "match"),
     [
-        ({"model": {"masked": True}}, r"model\.masked.*faces has none.*celeba_mask_hq"),
+        ({"model": {"masked": True}}, r"model\.masked.*faces gives none.*celeba_mask_hq"),
         ({"model": {"name": "vq_vae"}}, r"objective\.name=vector_quantized"),
         ({"objective": {"name": "vector_quantized"}}, r"model\.name=vq_vae or vq_vae_2"),
         ({"model": {"name": "conditional_vae"}}, r"`model\.conditions` is missing"),
