@@ -12,7 +12,8 @@ from latentlab.artifacts import Targets, latent_columns
 from latentlab.dimensions import summarize_dimensions
 from latentlab.errors import DataError
 from latentlab.interventions.directions import all_directions, direction_table
-from latentlab.interventions.intervene import Embed, Encode, intervene
+from latentlab.interventions.intervene import intervene
+from latentlab.interventions.looks import Embed, Encode
 from latentlab.judges.accuracy import judge_accuracy
 from latentlab.judges.judge import Judge
 from latentlab.randomness import numpy_generator
@@ -117,6 +118,7 @@ def examine(
         ORIGINALS: np.asarray(images[known]),
         RECONSTRUCTIONS: decode(aligned.codes[known], known),
     }
+    originals = {judge.name: judge.measure(shown[ORIGINALS]) for judge in judges}
     accuracy = [
         judge_accuracy(
             judge,
@@ -126,6 +128,7 @@ def examine(
             seed=seed,
             resamples=resamples,
             groups=aligned.groups_at(known),
+            known={ORIGINALS: originals[judge.name]},
         )
         for judge in judges
     ]
@@ -136,7 +139,7 @@ def examine(
         judges,
         directions,
         codes=aligned.codes,
-        reference={judge.name: judge.measure(shown[ORIGINALS]) for judge in judges},
+        reference=originals,
         active=active,
         posterior_variance=None if np.isnan(variance).any() else variance,
         asked=list(targets.roles),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from latentlab.data.batches import Pictures
     from latentlab.examination import DecodeRows
-    from latentlab.interventions.intervene import Encode
+    from latentlab.interventions.looks import Encode
     from latentlab.models.vae import VAE
     from pipelines.stages import Workspace
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from latentlab.artifacts import Targets
-    from latentlab.interventions.intervene import Encode
+    from latentlab.interventions.looks import Encode
     from latentlab.judges import Judge
     from latentlab.judges.pixels import PixelJudge
     from pipelines.stages import Workspace

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -19,58 +18,20 @@ from latentlab.interventions.effects import (
     interventions_table,
     responses_table,
 )
-from latentlab.interventions.paths import (
-    Cloud,
-    absolute_changes,
-    aggregate_deviations,
-    cosine_distances,
-    frames,
-    pairs_apart,
-    positions,
-    squared_errors,
-)
+from latentlab.interventions.looks import Embed, Encode, Looks, paths_table
+from latentlab.interventions.paths import Cloud, aggregate_deviations, positions
+from latentlab.interventions.plan import Decode, Plan, decoded
 from latentlab.interventions.selectivity import (
     real_correlations,
     selectivity_of,
     selectivity_table,
 )
+from latentlab.judges.judge import Judge
 from latentlab.probes.scoring import bootstrap_counts
 
 BATCH = 2048  # pictures in memory at a time; 25 MB at 64 x 64 in colour
-FAR = 0.99  # of the codes lie closer to the middle than a place that counts as outside
 
-PATH_COLUMNS = {
-    "direction": TEXT, "kind": TEXT, "t": NUMBER, "scale": NUMBER, "quantile": NUMBER,
-    "outside": NUMBER, "reencoding_error": NUMBER, "reencoding_ratio": NUMBER, "detected": NUMBER,
-    "background_change": NUMBER, "identity_change": NUMBER, "reason": TEXT,
-}  # fmt: skip
 DETECTION_COLUMNS = {"direction": TEXT, "t": NUMBER, "judge": TEXT, "detected": NUMBER}
-
-# Latents (n, latents) and the number of the anchor each came from (n,) -> uint8 pictures
-# (n, side, side, channels). By the number, a model keeps what else an anchor needs.
-Decode = Callable[[np.ndarray, np.ndarray], np.ndarray]
-Encode = Callable[[np.ndarray], np.ndarray]  # pictures -> posterior means (n, latents)
-Embed = Callable[[np.ndarray], np.ndarray]  # pictures -> (n, features), rows of NaN if not known
-
-
-class Judge(Protocol):
-    """An instrument that measures pictures.
-
-    Attributes:
-        name: Its key in every table.
-        circular: True where it shares the model's view, as a probe on the codes does.
-    """
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def circular(self) -> bool: ...
-
-    def measure(self, images: np.ndarray) -> pd.DataFrame:
-        """uint8 (n, side, side, channels) -> n rows, a float column a target, NaN where not
-        measurable."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,16 +143,16 @@ def intervene(
     if groups is not None:
         units = np.unique(groups, return_inverse=True)[1].ravel()
     vectors = np.stack([one.vector for one in directions])
-    plan = _Plan(anchors, vectors, aggregate_deviations(codes, vectors, posterior_variance), t)
+    plan = Plan(anchors, vectors, aggregate_deviations(codes, vectors, posterior_variance), t)
     made = np.array([one.reason is None for one in directions])
 
-    unmoved = _decoded(decode, anchors, np.arange(len(anchors)))
+    unmoved = decoded(decode, anchors, np.arange(len(anchors)))
     views = [_View(judge, plan, unmoved) for judge in judges]
-    looks = _Looks(plan, unmoved, units, decode, encode, embed)
+    looks = Looks(plan, unmoved, units, decode, encode, embed)
     progress(len(anchors))
     for rows in plan.blocks(made, batch):
         places, direction, anchor, step = plan.places(rows)
-        pictures = _decoded(decode, places, anchor)
+        pictures = decoded(decode, places, anchor)
         for view in views:
             view.see(pictures, direction, anchor, step)
         looks.see(pictures, direction, anchor, step)
@@ -223,7 +184,7 @@ def intervene(
         selectivity=_joined(
             selectivity_table(one, real[name], asked) for name, one in slopes.items()
         ),
-        paths=_paths(directions, made, plan, cloud, looks, detections),
+        paths=paths_table(directions, made, plan, cloud, looks, detections),
         detections=detections,
         responses=_joined(responses_table(one.measured) for one in slopes.values()),
         slopes=slopes,
@@ -236,41 +197,10 @@ def pictures_to_decode(directions: Sequence[Direction], anchors: int, steps: int
     return anchors * (1 + sum(one.reason is None for one in directions) * (steps - 1))
 
 
-class _Plan:
-    """Every place to go: directions x anchors x moved steps, numbered in this order."""
-
-    def __init__(self, anchors: np.ndarray, vectors: np.ndarray, scale: np.ndarray, t: np.ndarray):
-        self.anchors, self.vectors, self.scale, self.t = anchors, vectors, scale, t
-        self.middle = len(t) // 2
-        self.moved = np.delete(np.arange(len(t)), self.middle)
-        self.shape = (len(vectors), len(anchors), len(t))
-
-    def blocks(self, made: np.ndarray, batch: int) -> Iterator[np.ndarray]:
-        """Numbers of at most `batch` places at a time, of the directions that were made."""
-        each = self.shape[1] * len(self.moved)
-        rows = (np.flatnonzero(made)[:, None] * each + np.arange(each)).ravel()
-        for start in range(0, len(rows), batch):
-            yield rows[start : start + batch]
-
-    def places(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """(n,) -> latents (n, latents), and numbers of direction, anchor and step, each (n,)."""
-        shape = (*self.shape[:2], len(self.moved))
-        direction, anchor, step = np.unravel_index(rows, shape)
-        step = self.moved[step]
-        length = self.t[step] * self.scale[direction]
-        places = self.anchors[anchor] + length[:, None] * self.vectors[direction]
-        return places, direction, anchor, step
-
-    def line(self, direction: int) -> np.ndarray:
-        """(anchors, steps, latents), t = 0 included."""
-        move = (self.t * self.scale[direction])[:, None] * self.vectors[direction]
-        return np.asarray(self.anchors[:, None, :] + move)
-
-
 class _View:
     """What one judge measured, filled block by block."""
 
-    def __init__(self, judge: Judge, plan: _Plan, unmoved: np.ndarray):
+    def __init__(self, judge: Judge, plan: Plan, unmoved: np.ndarray):
         self.judge = judge
         first = judge.measure(unmoved)
         self.targets = tuple(map(str, first.columns))
@@ -295,87 +225,6 @@ class _View:
         return np.where(np.isfinite(values), values, np.nan)
 
 
-class _Looks:
-    """What changes beside the targets: re-encoding, border and identity, filled block by block.
-
-    Attributes:
-        errors, border, identity: (directions, anchors, steps); NaN where not asked for.
-        reasons: Name of a column of the paths -> why it is null.
-    """
-
-    def __init__(
-        self,
-        plan: _Plan,
-        unmoved: np.ndarray,
-        units: np.ndarray,
-        decode: Decode,
-        encode: Encode | None,
-        embed: Embed | None,
-    ):
-        self.decode, self.encode, self.embed = decode, encode, embed
-        self.reasons: dict[str, str] = {}
-        self.errors, self.border, self.identity = (np.full(plan.shape, np.nan) for _ in range(3))
-        first, second = pairs_apart(units)
-        if encode is None:
-            self.reasons["reencoding_error"] = "no encoder was given"
-        else:
-            self.errors[:, :, plan.middle] = self._reencoding(unmoved, np.arange(len(unmoved)))
-
-        self.frames = frames(unmoved)
-        self.border[:, :, plan.middle] = 0.0
-        self.border_unit = np.nan
-        if len(first):
-            changes = [
-                absolute_changes(self.frames[one][None], self.frames[second[first == one]])
-                for one in np.unique(first)
-            ]
-            self.border_unit = float(np.concatenate(changes).mean())
-        if not self.border_unit > 0:
-            self.border_unit = np.nan
-            self.reasons["background_change"] = "the border is the same in all unmoved pictures"
-        if not len(first):
-            self.reasons["background_change"] = "the anchors are all of one person"
-
-        self.identity_unit = np.nan
-        if embed is None:
-            self.reasons["identity_change"] = "no embedding of identity was given"
-            return
-        self.embedded = np.asarray(embed(unmoved), np.float64)
-        self.identity[:, :, plan.middle] = cosine_distances(self.embedded, self.embedded)
-        apart = cosine_distances(self.embedded[first], self.embedded[second])
-        apart = apart[np.isfinite(apart)]
-        if len(apart) and np.median(apart) > 0:
-            self.identity_unit = float(np.median(apart))
-        else:
-            self.reasons["identity_change"] = "no two unmoved pictures differ in their embedding"
-
-    def see(
-        self, pictures: np.ndarray, direction: np.ndarray, anchor: np.ndarray, step: np.ndarray
-    ) -> None:
-        place = (direction, anchor, step)
-        self.border[place] = absolute_changes(frames(pictures), self.frames[anchor])
-        if self.encode is not None:
-            self.errors[place] = self._reencoding(pictures, anchor)
-        if self.embed is not None:
-            found = np.asarray(self.embed(pictures), np.float64)
-            self.identity[place] = cosine_distances(found, self.embedded[anchor])
-
-    def _reencoding(self, pictures: np.ndarray, anchor: np.ndarray) -> np.ndarray:
-        assert self.encode is not None
-        again = _decoded(self.decode, np.asarray(self.encode(pictures)), anchor)
-        return squared_errors(pictures, again)
-
-
-def _decoded(decode: Decode, places: np.ndarray, anchor: np.ndarray) -> np.ndarray:
-    pictures = decode(places, anchor)
-    if pictures.dtype != np.uint8 or pictures.ndim != 4 or len(pictures) != len(places):
-        raise DataError(
-            f"The decoder gave {pictures.dtype} of shape {pictures.shape} for {len(places)}"
-            " latents; it must give uint8 pictures (n, side, side, channels)."
-        )
-    return pictures
-
-
 def _detections(
     views: Sequence[_View], directions: Sequence[Direction], t: np.ndarray, made: np.ndarray
 ) -> pd.DataFrame:
@@ -396,57 +245,6 @@ def _detections(
             )
     frame = _joined(parts) if parts else pd.DataFrame(columns=list(DETECTION_COLUMNS))
     return frame.astype(DETECTION_COLUMNS)
-
-
-def _paths(
-    directions: Sequence[Direction],
-    made: np.ndarray,
-    plan: _Plan,
-    cloud: Cloud,
-    looks: _Looks,
-    detections: pd.DataFrame,
-) -> pd.DataFrame:
-    """One row a direction and step; one without a step for a direction that was not made."""
-    errors, border, identity = (
-        _known_mean(each) for each in (looks.errors, looks.border, looks.identity)
-    )
-    least = detections.groupby(["direction", "t"])["detected"].min()
-    common = "; ".join(f"no {name}: {why}" for name, why in looks.reasons.items())
-    rows: list[dict[str, object]] = []
-    for index, one in enumerate(directions):
-        if not made[index]:
-            rows.append({"direction": one.name, "kind": one.kind, "reason": one.reason})
-            continue
-        quantiles = cloud.quantiles(plan.line(index))
-        for step, t in enumerate(plan.t):
-            base = errors[index, plan.middle]
-            why = common
-            if looks.embed is not None and not np.isfinite(identity[index, step]):
-                why = "; ".join(filter(None, [why, "no identity_change: no picture has a face"]))
-            rows.append(
-                {
-                    "direction": one.name,
-                    "kind": one.kind,
-                    "t": t,
-                    "scale": plan.scale[index],
-                    "quantile": quantiles[:, step].mean(),
-                    "outside": (quantiles[:, step] > FAR).mean(),
-                    "reencoding_error": errors[index, step],
-                    "reencoding_ratio": errors[index, step] / base if base > 0 else np.nan,
-                    "detected": least[one.name, t],
-                    "background_change": border[index, step] / looks.border_unit,
-                    "identity_change": identity[index, step] / looks.identity_unit,
-                    "reason": why or None,
-                }
-            )
-    return pd.DataFrame(rows, columns=list(PATH_COLUMNS)).astype(PATH_COLUMNS)
-
-
-def _known_mean(each: np.ndarray) -> np.ndarray:
-    """(directions, anchors, steps) -> (directions, steps), NaN where no anchor is known."""
-    known = np.isfinite(each)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(known, each, 0.0).sum(axis=1) / known.sum(axis=1))
 
 
 def _joined(parts: "Iterator[pd.DataFrame] | Sequence[pd.DataFrame]") -> pd.DataFrame:

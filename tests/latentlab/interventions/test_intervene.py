@@ -16,7 +16,8 @@ from latentlab.interventions.directions import (
     zero_direction,
 )
 from latentlab.interventions.effects import effects_matrix
-from latentlab.interventions.intervene import Judge, intervene, pictures_to_decode
+from latentlab.interventions.intervene import intervene, pictures_to_decode
+from latentlab.judges.judge import Judge
 
 LATENTS, ANCHORS, SIDE = 4, 20, 8
 NAMES = [mu_name(index) for index in range(LATENTS)]

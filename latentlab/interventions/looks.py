@@ -1,0 +1,153 @@
+"""What changes along the way beside the targets: background, identity, and whether the model still
+knows its own pictures."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from latentlab.alignment import TEXT
+from latentlab.interventions.directions import Direction
+from latentlab.interventions.effects import NUMBER
+from latentlab.interventions.paths import (
+    Cloud,
+    absolute_changes,
+    cosine_distances,
+    frames,
+    pairs_apart,
+    squared_errors,
+)
+from latentlab.interventions.plan import Decode, Plan, decoded
+
+FAR = 0.99  # of the codes lie closer to the middle than a place that counts as outside
+
+PATH_COLUMNS = {
+    "direction": TEXT, "kind": TEXT, "t": NUMBER, "scale": NUMBER, "quantile": NUMBER,
+    "outside": NUMBER, "reencoding_error": NUMBER, "reencoding_ratio": NUMBER, "detected": NUMBER,
+    "background_change": NUMBER, "identity_change": NUMBER, "reason": TEXT,
+}  # fmt: skip
+
+Encode = Callable[[np.ndarray], np.ndarray]  # pictures -> posterior means (n, latents)
+Embed = Callable[[np.ndarray], np.ndarray]  # pictures -> (n, features), rows of NaN if not known
+
+
+class Looks:
+    """What changes beside the targets: re-encoding, border and identity, filled block by block.
+
+    Attributes:
+        errors, border, identity: (directions, anchors, steps); NaN where not asked for.
+        reasons: Name of a column of the paths -> why it is null.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        unmoved: np.ndarray,
+        units: np.ndarray,
+        decode: Decode,
+        encode: Encode | None,
+        embed: Embed | None,
+    ):
+        self.decode, self.encode, self.embed = decode, encode, embed
+        self.reasons: dict[str, str] = {}
+        self.errors, self.border, self.identity = (np.full(plan.shape, np.nan) for _ in range(3))
+        first, second = pairs_apart(units)
+        if encode is None:
+            self.reasons["reencoding_error"] = "no encoder was given"
+        else:
+            self.errors[:, :, plan.middle] = self._reencoding(unmoved, np.arange(len(unmoved)))
+
+        self.frames = frames(unmoved)
+        self.border[:, :, plan.middle] = 0.0
+        self.border_unit = np.nan
+        if len(first):
+            changes = [
+                absolute_changes(self.frames[one][None], self.frames[second[first == one]])
+                for one in np.unique(first)
+            ]
+            self.border_unit = float(np.concatenate(changes).mean())
+        if not self.border_unit > 0:
+            self.border_unit = np.nan
+            self.reasons["background_change"] = "the border is the same in all unmoved pictures"
+        if not len(first):
+            self.reasons["background_change"] = "the anchors are all of one person"
+
+        self.identity_unit = np.nan
+        if embed is None:
+            self.reasons["identity_change"] = "no embedding of identity was given"
+            return
+        self.embedded = np.asarray(embed(unmoved), np.float64)
+        self.identity[:, :, plan.middle] = cosine_distances(self.embedded, self.embedded)
+        apart = cosine_distances(self.embedded[first], self.embedded[second])
+        apart = apart[np.isfinite(apart)]
+        if len(apart) and np.median(apart) > 0:
+            self.identity_unit = float(np.median(apart))
+        else:
+            self.reasons["identity_change"] = "no two unmoved pictures differ in their embedding"
+
+    def see(
+        self, pictures: np.ndarray, direction: np.ndarray, anchor: np.ndarray, step: np.ndarray
+    ) -> None:
+        place = (direction, anchor, step)
+        self.border[place] = absolute_changes(frames(pictures), self.frames[anchor])
+        if self.encode is not None:
+            self.errors[place] = self._reencoding(pictures, anchor)
+        if self.embed is not None:
+            found = np.asarray(self.embed(pictures), np.float64)
+            self.identity[place] = cosine_distances(found, self.embedded[anchor])
+
+    def _reencoding(self, pictures: np.ndarray, anchor: np.ndarray) -> np.ndarray:
+        assert self.encode is not None
+        again = decoded(self.decode, np.asarray(self.encode(pictures)), anchor)
+        return squared_errors(pictures, again)
+
+
+def paths_table(
+    directions: Sequence[Direction],
+    made: np.ndarray,
+    plan: Plan,
+    cloud: Cloud,
+    looks: Looks,
+    detections: pd.DataFrame,
+) -> pd.DataFrame:
+    """One row a direction and step; one without a step for a direction that was not made."""
+    errors, border, identity = (
+        _known_mean(each) for each in (looks.errors, looks.border, looks.identity)
+    )
+    least = detections.groupby(["direction", "t"])["detected"].min()
+    common = "; ".join(f"no {name}: {why}" for name, why in looks.reasons.items())
+    rows: list[dict[str, object]] = []
+    for index, one in enumerate(directions):
+        if not made[index]:
+            rows.append({"direction": one.name, "kind": one.kind, "reason": one.reason})
+            continue
+        quantiles = cloud.quantiles(plan.line(index))
+        for step, t in enumerate(plan.t):
+            base = errors[index, plan.middle]
+            why = common
+            if looks.embed is not None and not np.isfinite(identity[index, step]):
+                why = "; ".join(filter(None, [why, "no identity_change: no picture has a face"]))
+            rows.append(
+                {
+                    "direction": one.name,
+                    "kind": one.kind,
+                    "t": t,
+                    "scale": plan.scale[index],
+                    "quantile": quantiles[:, step].mean(),
+                    "outside": (quantiles[:, step] > FAR).mean(),
+                    "reencoding_error": errors[index, step],
+                    "reencoding_ratio": errors[index, step] / base if base > 0 else np.nan,
+                    "detected": least[one.name, t],
+                    "background_change": border[index, step] / looks.border_unit,
+                    "identity_change": identity[index, step] / looks.identity_unit,
+                    "reason": why or None,
+                }
+            )
+    return pd.DataFrame(rows, columns=list(PATH_COLUMNS)).astype(PATH_COLUMNS)
+
+
+def _known_mean(each: np.ndarray) -> np.ndarray:
+    """(directions, anchors, steps) -> (directions, steps), NaN where no anchor is known."""
+    known = np.isfinite(each)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(known, each, 0.0).sum(axis=1) / known.sum(axis=1))
