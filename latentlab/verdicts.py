@@ -171,7 +171,7 @@ class _Evidence:
     def _moved(self, target: str) -> dict[str, Any]:
         """The verdict on a target that can be read off the latents."""
         if self.moved is None:
-            return _said(CANNOT_MEASURE, "nothing was moved: there is no decoder or no use of it")
+            return _said(CANNOT_MEASURE, "nothing was moved: no decoder was used")
         able = self._able_judges(target)
         if isinstance(able, str):
             return _said(CANNOT_MEASURE, able)

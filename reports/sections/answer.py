@@ -23,6 +23,7 @@ from reports.page import (
 )
 from reports.pictures import Album
 from reports.sections.strips import tiles
+from reports.sections.verdicts import anything_moved
 
 FEW_FACES = 0.95  # a smaller share of detected faces is worth an alert
 SURE = 0.95  # of P(first)
@@ -69,7 +70,7 @@ def section(contents: Contents, found: tuple[Finding, ...], album: Album) -> Sec
 
 
 def _elsewhere(contents: Contents) -> str:
-    if len(contents.verdicts):
+    if anything_moved(contents):
         return "what the verdicts below are about."
     return "a matter of intervention, which this page does not measure."
 

@@ -48,6 +48,11 @@ COLUMNS = (
     Column("worst", "Moves beside it", "What goes farthest beyond what the real data explain"),
     Column("direction", "Made for it", "The most selective direction made for the target"),
 )
+MOVED = (
+    "Every active latent, and every direction made for a target, was moved from many test images;"
+    " the decoded pictures were measured again by instruments that know nothing of the model."
+)
+UNMOVED = "No latent was moved, or nobody could measure what came of it."
 # Kinds of directions, in words.
 MADE = {
     "probe": "probe",
@@ -66,9 +71,7 @@ def section(contents: Contents, found: tuple[Finding, ...]) -> Section | None:
         counts[str(row["verdict"])] += 1
     blocks: list[Block] = [
         Paragraph(
-            "Every active latent, and every direction made for a target, was moved from many test"
-            " images; the decoded pictures were measured again by instruments that know nothing"
-            f" of the model. {_counted(counts)}",
+            f"{MOVED if anything_moved(contents) else UNMOVED} {_counted(counts)}",
             tuple((name.replace(" ", "_"), count) for name, count in counts.items()),
         ),
         Table(
@@ -81,6 +84,11 @@ def section(contents: Contents, found: tuple[Finding, ...]) -> Section | None:
         ),
     ]
     return Section("verdicts", "Verdicts", "Verdicts", tuple(blocks))
+
+
+def anything_moved(contents: Contents) -> bool:
+    """Whether any verdict rests on pictures that were measured."""
+    return len(contents.verdicts) > 0 and bool(contents.verdicts["judge"].notna().any())
 
 
 def _counted(counts: dict[str, int]) -> str:

@@ -158,6 +158,13 @@ def test_every_verdict_is_on_the_page_with_its_rule_and_among_the_claims(page, c
     assert "1 more move it" in text
 
 
+def test_a_page_of_tables_alone_does_not_say_that_anything_was_moved(contents):
+    still = contents.verdicts.assign(verdict="cannot measure", judge=np.nan)
+    text = " ".join(" ".join(Tags(build(replace(contents, verdicts=still))).text).split())
+    assert "No latent was moved" in text and "was moved from many" not in text
+    assert "which this page does not measure" in text
+
+
 def test_a_page_without_verdicts_says_so(contents):
     page = build(replace(contents, verdicts=contents.verdicts[:0]))
     assert 'id="verdicts"' not in page
