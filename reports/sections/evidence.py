@@ -39,6 +39,7 @@ from reports.pictures import Album
 from reports.sections.strips import tiles
 
 SHOWN = 5  # dimensions listed for each target and measure
+EXPLAINED = 0.1  # least share of a target that its true cause accounts for
 STRIPS = 3  # of them with a strip
 MEASURES = {
     CORRELATION: "By correlation",
@@ -183,12 +184,15 @@ def truth(contents: Contents, found: tuple[Finding, ...]) -> Section | None:
     if contents.truth.empty:
         return None
     by_target = {one.target: one for one in found}
-    rows = []
+    rows, unexplained = [], []
     for target, group in contents.truth.groupby("target", sort=False):
         one = by_target.get(str(target))
         if one is None or one.reason:
             continue
         strongest = group.loc[group["explained"].idxmax()]
+        if strongest["explained"] < EXPLAINED:
+            unexplained.append(str(target))
+            continue
         factor = str(strongest["factor"])
         mine, cause = one.first(), by_target.get(factor)
         its = cause.first() if cause is not None else None
@@ -216,6 +220,11 @@ def truth(contents: Contents, found: tuple[Finding, ...]) -> Section | None:
         f"These pictures were made from known factors. For {agree} of {len(rows)} targets the"
         " dimension named first is also first for the factor that the target depends on most."
     )
+    if unexplained:
+        text += (
+            f" Left out, since no known factor accounts for {EXPLAINED:.0%} of their variance:"
+            f" {', '.join(unexplained)}."
+        )
     columns = (
         Column("target", "Target"),
         Column("factor", "True cause", "The factor that accounts for most of its variance"),

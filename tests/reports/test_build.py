@@ -238,6 +238,17 @@ def test_tables_alone_make_a_page(without_model):
         assert absent not in text
 
 
+def test_a_factor_that_accounts_for_nothing_is_not_called_a_cause(make_contents):
+    contents = make_contents()
+    weak = contents.truth.assign(explained=np.where(contents.truth.index == 1, 0.01, 0.9))
+    text = "".join(Tags(build(replace(contents, truth=weak))).text)
+    left_out = text.partition(
+        "Left out, since no known factor accounts for 10% of their variance: "
+    )
+    assert left_out[2].startswith(f"{weak['target'].iloc[1]}.")
+    assert "Left out, since" not in "".join(Tags(build(contents)).text)
+
+
 def test_the_largest_page_is_small_enough(make_contents):
     page = build(make_contents(attributes=40, latents=32, side=64))
     assert len(page.encode()) < 6_000_000  # noise, which WebP cannot shrink as it does faces
