@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,6 @@ EXAMPLE = DOCS / "examples" / "celeba"
 PAGE = DOCS / "celeba_measured.md"
 STAGES = ("probe", "intervene", "metrics", "report")  # verdicts are given by `intervene`
 TABLES = ("verdicts", "probes", "controls", "needed", "judges", "dimensions", "metrics")
-VERDICT_COLUMNS = (
-    "target", "verdict", "score", "score_low", "score_high", "baseline", "alone", "direction",
-    "effect", "low", "high", "selectivity", "worst", "other_direction", "other_effect",
-    "other_selectivity", "judge",
-)  # fmt: skip
 
 
 def main() -> None:
@@ -92,23 +88,39 @@ def page(work: Workspace) -> str:
         + ".",
     ]
     for role, members in verdicts.groupby("role", sort=False):
-        rows = members[list(VERDICT_COLUMNS)]
-        parts.append(f"## {str(role).capitalize()}s")
-        parts.append(markdown(rows))
+        parts += [f"## {str(role).capitalize()}s", markdown(members)]
     return "\n\n".join(parts) + "\n"
 
 
-def markdown(rows: pd.DataFrame) -> str:
-    """A table with numbers of two decimals; what is not known is left empty."""
-    lines = [f"| {' | '.join(rows.columns)} |", "|---" * rows.shape[1] + "|"]
-    for row in rows.astype(object).itertuples(index=False):
-        cells = ["" if pd.isna(cell) else _cell(cell) for cell in row]
+def markdown(verdicts: pd.DataFrame) -> str:
+    """One line a target; what is not known is left empty."""
+    head = (
+        "target", "verdict", "probe", "baseline", "best latent's share", "steepest latent",
+        "its effect", "selectivity", "moves beside", "judge", "made for it", "its effect",
+        "selectivity",
+    )  # fmt: skip
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for row in verdicts.to_dict("records"):
+        cells = (
+            row["target"], row["verdict"], _estimate(row, "score", "score_low", "score_high"),
+            _text(row["baseline"]), _text(row["alone"]), _text(row["direction"]),
+            _estimate(row, "effect", "low", "high"), _text(row["selectivity"]),
+            _text(row["worst"]), _text(row["judge"]), _text(row["other_direction"]),
+            _text(row["other_effect"]), _text(row["other_selectivity"]),
+        )  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _cell(value: object) -> str:
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
+def _estimate(row: dict[Hashable, Any], value: str, low: str, high: str) -> str:
+    numbers = [_text(row[name]) for name in (value, low, high)]
+    return f"{numbers[0]} [{numbers[1]}, {numbers[2]}]" if all(numbers) else ""
+
+
+def _text(value: object) -> str:
+    if pd.isna(value):
+        return ""
+    return f"{value:.2f}" if isinstance(value, float) else str(value).partition(":")[0]
 
 
 if __name__ == "__main__":

@@ -126,11 +126,12 @@ def intervene(
         `paths`: means over anchors. `scale` latent units per deviation; `quantile` share of the
         images' codes that lie closer to the middle (Mahalanobis distance over active latents);
         `outside` share of anchors beyond 99 % of them; `reencoding_error` mean squared pixel
-        difference, in [0, 1], of the picture and its reconstruction, `reencoding_ratio` the same
-        relative to t = 0; `detected` smallest share measured by a judge; `background_change` mean
-        absolute pixel change in the border frame (an eighth of the side) relative to that between
-        anchors of two persons; `identity_change` mean cosine distance of the embedding from the
-        unmoved one, relative to the median between anchors of two persons.
+        difference, in [0, 1], of the picture and its reconstruction (of at most `looks.REENCODED`
+        anchors, evenly spread), `reencoding_ratio` the same relative to t = 0; `detected` smallest
+        share measured by a judge; `background_change` mean absolute pixel change in the border
+        frame (an eighth of the side) relative to that between anchors of two persons;
+        `identity_change` mean cosine distance of the embedding from the unmoved one, relative to
+        the median between anchors of two persons.
 
     Raises:
         ConfigError: span or steps cannot be used.

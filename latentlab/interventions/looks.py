@@ -19,6 +19,7 @@ from latentlab.interventions.paths import (
 )
 from latentlab.interventions.plan import Decode, Plan, decoded
 
+REENCODED = 10  # anchors whose pictures go through the model again, which takes as long as the rest
 FAR = 0.99  # of the codes lie closer to the middle than a place that counts as outside
 
 PATH_COLUMNS = {
@@ -52,10 +53,13 @@ class Looks:
         self.reasons: dict[str, str] = {}
         self.errors, self.border, self.identity = (np.full(plan.shape, np.nan) for _ in range(3))
         first, second = pairs_apart(units)
+        self.reencoded = np.zeros(len(unmoved), bool)
         if encode is None:
             self.reasons["reencoding_error"] = "no encoder was given"
         else:
-            self.errors[:, :, plan.middle] = self._reencoding(unmoved, np.arange(len(unmoved)))
+            some = spread_anchors(plan.anchors)
+            self.reencoded[some] = True
+            self.errors[:, some, plan.middle] = self._reencoding(unmoved[some], some)
 
         self.frames = frames(unmoved)
         self.border[:, :, plan.middle] = 0.0
@@ -90,8 +94,11 @@ class Looks:
     ) -> None:
         place = (direction, anchor, step)
         self.border[place] = absolute_changes(frames(pictures), self.frames[anchor])
-        if self.encode is not None:
-            self.errors[place] = self._reencoding(pictures, anchor)
+        some = self.reencoded[anchor]
+        if some.any():
+            self.errors[direction[some], anchor[some], step[some]] = self._reencoding(
+                pictures[some], anchor[some]
+            )
         if self.embed is not None:
             found = np.asarray(self.embed(pictures), np.float64)
             self.identity[place] = cosine_distances(found, self.embedded[anchor])
@@ -100,6 +107,20 @@ class Looks:
         assert self.encode is not None
         again = decoded(self.decode, np.asarray(self.encode(pictures)), anchor)
         return squared_errors(pictures, again)
+
+
+def spread_anchors(anchors: np.ndarray) -> np.ndarray:
+    """Which REENCODED anchors to take: evenly over their order by code, so that the order in which
+    they were given changes nothing.
+
+    Args:
+        anchors: Codes, (anchors, latents).
+
+    Returns:
+        Their numbers, (at most REENCODED,).
+    """
+    spread = np.linspace(0, len(anchors) - 1, min(REENCODED, len(anchors)))
+    return np.asarray(np.lexsort(anchors.T)[np.round(spread).astype(int)])
 
 
 def paths_table(

@@ -6,7 +6,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from latentlab.data.faces import ATTRIBUTES, FACTORS, attributes, render, sample_factors
-from latentlab.errors import ConfigError, DataError
+from latentlab.errors import ConfigError
 from latentlab.judges.landmarks import PROXIES, LandmarksJudge
 from latentlab.landmarks.detector import FaceDetector, measure
 from latentlab.landmarks.statistics import STATISTICS
@@ -49,11 +49,10 @@ def test_a_picture_without_a_face_is_a_row_without_numbers(small_faces, face_mod
     assert table.isna().all(axis=1).tolist() == [False, True, False]
 
 
-def test_processes_and_order_change_nothing(small_faces, said, face_model, monkeypatch):
-    monkeypatch.setattr("latentlab.judges.landmarks.ALONE", 10)
-    monkeypatch.setattr("latentlab.landmarks.detector.CHUNK", 20)
+def test_threads_and_order_change_nothing(small_faces, said, face_model, monkeypatch):
+    monkeypatch.setattr("latentlab.judges.landmarks.CHUNK", 7)
     order = np.random.default_rng(0).permutation(60)
-    judge = LandmarksJudge(face_model, workers=2, targets=list(said))
+    judge = LandmarksJudge(face_model, workers=3, targets=list(said))
     table = judge.measure(small_faces[0][order])
     np.testing.assert_array_equal(table, said.iloc[order])
     assert table.index.tolist() == list(range(60))
@@ -72,18 +71,3 @@ def test_no_pictures_are_no_rows(face_model):
 def test_what_landmarks_do_not_measure_is_refused(face_model):
     with pytest.raises(ConfigError, match=r"No face landmark measures Blond_Hair"):
         LandmarksJudge(face_model, targets=["Smiling", "Blond_Hair"])
-
-
-def test_no_room_for_the_pictures_is_told_in_one_line(
-    small_faces, face_model, monkeypatch, tmp_path
-):
-    monkeypatch.setattr("latentlab.judges.landmarks.ALONE", 10)
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
-
-    def full(path, images):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("numpy.save", full)
-    (tmp_path / "gone").mkdir()
-    with pytest.raises(DataError, match=r"No space left on device .*TMPDIR"):
-        LandmarksJudge(face_model, workers=2).measure(small_faces[0])
