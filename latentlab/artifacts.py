@@ -59,7 +59,10 @@ TABLES: dict[str, tuple[str, ...]] = {
     "verdicts": (
         "target", "verdict", "latents", "effect", "low", "high", "selectivity", "judge", "rule",
     ),
-    "metrics": ("metric", "value", "low", "high", "settings", "reason"),
+    "metrics": (
+        "metric", "value", "low", "high", "settings", "reason", "baseline", "n", "ceiling",
+        "surrogates",
+    ),
     "anomalies": ("image_id", "split", "log_likelihood", "rank", "bits_per_dim"),
 }  # fmt: skip
 

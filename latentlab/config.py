@@ -9,7 +9,7 @@ name is refused with the nearest known one.
 import difflib
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
@@ -189,8 +189,33 @@ class InterveneConfig(Section):
     """Who measures; landmarks only where `landmarks.enabled`."""
     judge_epochs: Annotated[int, Ge(1)] = 10
     """Of training the judges that look at pixels."""
+    judge_seed: Annotated[int, Ge(0)] = 0
+    """Of the same; not the run's own, so that runs of several seeds share the judges."""
     without: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Target -> targets to project out of its direction; those most like it if not given."""
+
+
+class MetricsConfig(Section):
+    """Scores of the codes and of the reconstructions."""
+
+    surrogates: Literal["all"] | tuple[str, ...] = ()
+    """Attributes that stand in for true factors, or all of them."""
+    dci: Literal["fast_trees", "boosted_trees", "random_forest", "lasso"] = "fast_trees"
+    """What predicts the factors; boosted_trees is the published study's and slow."""
+    images: Annotated[int, Ge(0)] = 1000
+    """Images of test whose reconstructions are scored, at most; 0 scores none."""
+    lpips_backbone: Path | None = None
+    """torchvision's weights of AlexNet; LPIPS is left out without them."""
+    lpips_heads: Path | None = None
+    """LPIPS' own weights, for AlexNet."""
+    inception: Path | None = None
+    """torch-fidelity's weights of Inception v3; FID and KID are left out without them."""
+
+    @model_validator(mode="after")
+    def both_or_none(self) -> "MetricsConfig":
+        if (self.lpips_backbone is None) != (self.lpips_heads is None):
+            raise ValueError("LPIPS needs both lpips_backbone and lpips_heads")
+        return self
 
 
 class TraverseConfig(Section):
@@ -234,6 +259,7 @@ class Config(DataSettings):
     probe: ProbeConfig = ProbeConfig()
     intervene: InterveneConfig = InterveneConfig()
     verdicts: Rules = Rules()
+    metrics: MetricsConfig = MetricsConfig()
     traverse: TraverseConfig = TraverseConfig()
 
     @model_validator(mode="after")
@@ -265,6 +291,27 @@ class Config(DataSettings):
         return self
 
 
+class SweepConfig(Section):
+    """What `latentlab sweep` makes of the rest of the file: runs of every value with every seed."""
+
+    set: dict[str, Annotated[tuple[Any, ...], Field(min_length=1)]] = Field(default_factory=dict)
+    """Setting, as `objective.beta`, -> its values."""
+    seeds: Annotated[int, Ge(1)] = 1
+    """Runs of each, which differ in `seed` alone: from the file's own seed on."""
+    variants: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Name -> settings that replace those of the file. Each is a comparison of its own."""
+
+
+class ConfigFile(Config):
+    """What a YAML config may hold: the settings of a run, or of a sweep of runs."""
+
+    sweep: SweepConfig = SweepConfig()
+
+
+class _SweepAlone(Section):
+    sweep: SweepConfig
+
+
 Settings = TypeVar("Settings", bound=DataSettings)
 
 
@@ -275,6 +322,35 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Config:
         ConfigError: the file is missing or not YAML, or a key or value is wrong; the message
             names the place and the nearest known key.
     """
+    content = _content(path)
+    if "sweep" in content:
+        raise ConfigError(
+            f"{path} holds a sweep of runs. Start it with `latentlab sweep {path}`, or see its runs"
+            " with --dry-run."
+        )
+    return build(content, overrides, where=str(path))
+
+
+def load_sweep(path: Path, overrides: tuple[str, ...] = ()) -> tuple[dict[str, Any], SweepConfig]:
+    """Read a YAML config for a sweep, with or without a section `sweep`.
+
+    Returns:
+        What the file and the overrides say about a run, not checked yet, and the section.
+
+    Raises:
+        ConfigError: the file is missing or not YAML, or the section is wrong.
+    """
+    content = _content(path)
+    for override in overrides:
+        content = _overridden(content, override)
+    section = {"sweep": content.pop("sweep", {})}
+    try:
+        return content, _SweepAlone.model_validate(section).sweep
+    except pydantic.ValidationError as error:
+        raise ConfigError(f"{path}: {_explained(error, ConfigFile)}") from None
+
+
+def _content(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ConfigError(
             f"{path} does not exist. Show a config to start from with `latentlab config show`."
@@ -282,7 +358,7 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Config:
     content = files.read_yaml(path)
     if content is not None and not isinstance(content, dict):
         raise ConfigError(f"{path} must hold a mapping of settings, not {content!r}.")
-    return build(content or {}, overrides, where=str(path))
+    return dict(content or {})
 
 
 def save(config: Config, path: Path) -> None:
@@ -330,6 +406,29 @@ def _overridden(content: dict[str, Any], override: str) -> dict[str, Any]:
     except yaml.YAMLError:
         raise ConfigError(f"--set {override}: {text!r} is not a YAML value.") from None
 
+    return with_value(content, key, value)
+
+
+def values_of(override: str) -> tuple[str, tuple[Any, ...]]:
+    """The key and the values of `key=value,value`; commas within brackets or quotes part nothing.
+
+    Raises:
+        ConfigError: it is not of this form, or a value is empty.
+    """
+    key, equals, text = override.partition("=")
+    try:
+        values = yaml.safe_load(f"[{text}]") if key and equals else []
+    except yaml.YAMLError:
+        values = []
+    if not isinstance(values, list) or not values:
+        raise ConfigError(
+            f"--set {override}: write it as key=value or key=value,value, e.g. objective.beta=1,4."
+        )
+    return key, tuple(values)
+
+
+def with_value(content: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
+    """The nested plain values with the one at `key.key` replaced."""
     *sections, last = key.split(".")
 
     def placed(level: Any, path: list[str]) -> dict[str, Any]:
@@ -343,7 +442,22 @@ def _overridden(content: dict[str, Any], override: str) -> dict[str, Any]:
     return placed(content, sections)
 
 
-def _explained(error: pydantic.ValidationError) -> str:
+def with_values(content: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """The same with every value of a nested mapping; a section's `name` comes first."""
+
+    def leaves(level: dict[str, Any], above: str) -> Iterator[tuple[str, Any]]:
+        for key, value in sorted(level.items(), key=lambda item: item[0] != "name"):
+            if isinstance(value, dict) and value:
+                yield from leaves(value, f"{above}{key}.")
+            else:
+                yield f"{above}{key}", value
+
+    for key, value in leaves(values, ""):
+        content = with_value(content, key, value)
+    return content
+
+
+def _explained(error: pydantic.ValidationError, kind: type[BaseModel] = Config) -> str:
     """The first complaint in one line, and how many more there are."""
     complaints = error.errors()
     first = complaints[0]
@@ -352,7 +466,7 @@ def _explained(error: pydantic.ValidationError) -> str:
     if first["type"] == "missing":
         message = f"`{place}` is missing: add it, or give it with --set {place}=VALUE"
     elif first["type"] == "extra_forbidden":
-        message = f"unknown key `{place}`{_nearest(first['loc'])}"
+        message = f"unknown key `{place}`{_nearest(first['loc'], kind)}"
     elif nested is not None:
         message = f"`{place}`: {nested}"
     else:
@@ -361,17 +475,16 @@ def _explained(error: pydantic.ValidationError) -> str:
     return f"{message}.{more} See `latentlab config schema`."
 
 
-def _nearest(place: tuple[Any, ...]) -> str:
+def _nearest(place: tuple[Any, ...], kind: type[BaseModel]) -> str:
     """ ", did you mean ...?" for an unknown key, or the keys that there are."""
-    known = _keys_at(place[:-1])
+    known = _keys_at(place[:-1], kind)
     close = difflib.get_close_matches(str(place[-1]), known, n=1)
     if close:
         return f", did you mean `{'.'.join([*map(str, place[:-1]), close[0]])}`?"
     return f"; known here: {', '.join(known)}"
 
 
-def _keys_at(place: tuple[Any, ...]) -> list[str]:
-    section: type[BaseModel] = Config
+def _keys_at(place: tuple[Any, ...], section: type[BaseModel]) -> list[str]:
     for part in place:
         section = section.model_fields[str(part)].annotation  # type: ignore[assignment]
     keys = list(section.model_fields)
