@@ -9,8 +9,9 @@ import json
 import os
 import platform
 import shutil
+import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,65 @@ def sole_writer(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def taking_turns(path: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold the lock file `path` for the length of the block, waiting for it as long as it takes.
+
+    Args:
+        on_wait: Called once if another process has it.
+    """
+    make_folder(path.parent)
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        on_wait()
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def claim(path: Path) -> int | None:
+    """Lock the file `path` without waiting; None where another process has it.
+
+    Returns:
+        A descriptor that holds the lock until it is closed. A process that inherits it holds the
+        lock too, so that a claim lasts as long as the work, even if who started the work is killed.
+    """
+    import fcntl  # not on Windows, where there are no sweeps
+
+    make_folder(path.parent)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
+    for pause in (0.01, 0.03, None):  # `claimed` looks for an instant
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return descriptor
+        except BlockingIOError:
+            if pause is not None:
+                time.sleep(pause)
+    os.close(descriptor)
+    return None
+
+
+def claimed(path: Path) -> bool:
+    """Whether some process has a `claim` on the file."""
+    import fcntl
+
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def make_folder(path: Path, wanted: Path | None = None) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 import typer
 
 from latentlab.errors import LatentlabError
-from pipelines import config, console, data
+from pipelines import config, console, data, sweep
 from pipelines.analyze import analyze
 from pipelines.anomalies import anomalies
 from pipelines.codes import codes
+from pipelines.compare import compare
 from pipelines.demo import demo
 from pipelines.doctor import doctor
 from pipelines.encode import encode
@@ -49,6 +50,22 @@ prepared = typer.Typer(
     epilog="Example: latentlab data show data/celeba",
 )
 
+
+class Starting(typer.core.TyperGroup):
+    """`latentlab sweep CONFIG` is `latentlab sweep start CONFIG`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        known = not args or args[0] in self.commands
+        return super().parse_args(ctx, args if known else ["start", *args])
+
+
+sweeps = typer.Typer(
+    cls=Starting,
+    no_args_is_help=True,
+    help="Run a config with many settings and seeds.",
+    epilog="Example: latentlab sweep configs/demo.yaml --set objective.beta=1,4 --seeds 3",
+)
+
 COMMANDS: list[tuple[typer.Typer, Callable[..., Any], str]] = [
     (app, demo, "latentlab demo"),
     (app, run, "latentlab run configs/celeba.yaml --set objective.beta=4"),
@@ -61,6 +78,7 @@ COMMANDS: list[tuple[typer.Typer, Callable[..., Any], str]] = [
     (app, metrics, "latentlab metrics runs/demo"),
     (app, report, "latentlab report runs/demo"),
     (app, analyze, "latentlab analyze latents.parquet labels.csv --out analysis"),
+    (app, compare, "latentlab compare runs/sweep"),
     (app, which, "latentlab which Smiling runs/demo"),
     (app, traverse, "latentlab traverse runs/demo --target Smiling"),
     (app, morph, "latentlab morph runs/demo --out morph.gif"),
@@ -70,6 +88,12 @@ COMMANDS: list[tuple[typer.Typer, Callable[..., Any], str]] = [
     (app, anomalies, "latentlab anomalies runs/demo --count 40"),
     (app, status, "latentlab status runs/demo"),
     (app, doctor, "latentlab doctor"),
+    (
+        sweeps,
+        sweep.start,
+        "latentlab sweep configs/demo.yaml --set objective.beta=1,4 --seeds 3",
+    ),
+    (sweeps, sweep.status, "latentlab sweep status runs/demo"),
     (prepared, data.show, "latentlab data show data/celeba --target Smiling"),
     (settings, config.show, "latentlab config show configs/celeba.yaml"),
     (settings, config.validate, "latentlab config validate configs/celeba.yaml"),
@@ -77,6 +101,7 @@ COMMANDS: list[tuple[typer.Typer, Callable[..., Any], str]] = [
 ]
 for group, command, example in COMMANDS:
     group.command(epilog=f"Example: {example}")(console.with_manner(command))
+app.add_typer(sweeps, name="sweep")
 app.add_typer(prepared, name="data")
 app.add_typer(settings, name="config")
 

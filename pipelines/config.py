@@ -44,6 +44,6 @@ def schema() -> None:
     """Print the JSON schema of a config."""
     import json
 
-    from latentlab.config import Config
+    from latentlab.config import ConfigFile
 
-    typer.echo(json.dumps(Config.model_json_schema(), indent=1))
+    typer.echo(json.dumps(ConfigFile.model_json_schema(), indent=1))

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     import numpy as np
+    import torch
 
     from latentlab.artifacts import Targets
     from latentlab.interventions.looks import Encode
@@ -44,46 +45,61 @@ def ready_judges(
 def trained_judge(
     work: "Workspace", targets: "Targets", name: str, train: "Callable[..., PixelJudge]"
 ) -> "PixelJudge":
-    """The judge of this name in the data folder, trained anew where the data or its settings have
-    changed."""
-    import numpy as np
+    """The judge of this name, trained once for all runs with these data and these settings.
 
+    It has a seed of its own and a folder of its own for every way to train it, so that runs of
+    several seeds are measured with one instrument; who needs it while another process trains it
+    waits for that one.
+    """
     from latentlab import files
     from latentlab.judges.pixels import PixelJudge
     from latentlab.training import choose_device
 
     data, config = work.data, work.config
-    epochs = config.intervene.judge_epochs
     landmarks = data.landmarks_path
     made_from = {
         "data": data.digest,
         "landmarks": files.digest(landmarks) if landmarks.is_file() else None,
-        "epochs": epochs,
-        "seed": config.seed,
+        "epochs": config.intervene.judge_epochs,
+        "seed": config.intervene.judge_seed,
     }
-    folder = data.judge_folder(name)
-    record = folder.with_suffix(".json")
-    if record.is_file() and files.read_json(record) == made_from:
-        return PixelJudge.load(folder)
+    folder = data.judge_folder(f"{name}-{files.digest_of(made_from)[:12]}")
+    device = choose_device(config.train.device)
+    if not folder.is_dir():
+        with files.taking_turns(
+            folder.with_suffix(".lock"),
+            lambda: console.say(f"judge {name}: waiting for the process that trains it"),
+        ):
+            if not folder.is_dir():  # nor has the other process made it
+                _trained(work, targets, name, train, device).save(folder)
+    return PixelJudge.load(folder).to(device)
+
+
+def _trained(
+    work: "Workspace",
+    targets: "Targets",
+    name: str,
+    train: "Callable[..., PixelJudge]",
+    device: "torch.device",
+) -> "PixelJudge":
+    import numpy as np
+
+    data, settings = work.data, work.config.intervene
     samples = data.samples()
     split = samples["split"].to_numpy()
     train_rows, valid_rows = (np.flatnonzero(split == which) for which in ("train", "valid"))
-    device = choose_device(config.train.device)
-    with console.progress(f"judge {name}", epochs * len(train_rows)) as advance:
-        judge = train(
+    with console.progress(f"judge {name}", settings.judge_epochs * len(train_rows)) as advance:
+        return train(
             data.images(),
             _numbers(targets, samples["image_id"].to_numpy()),
             targets.roles,
             train_rows,
             valid_rows,
-            seed=config.seed,
-            epochs=epochs,
+            seed=settings.judge_seed,
+            epochs=settings.judge_epochs,
             device=device,
             progress=advance,
         )
-        judge.save(folder)
-        files.write_json(record, made_from)
-    return judge
 
 
 def _landmarks(work: "Workspace", targets: "Targets") -> "Judge":

@@ -48,7 +48,10 @@ def run_all(config: "Config", path: Path, *, resume: bool = False, fresh: bool =
 
 
 def run(
-    config: Annotated[Path, typer.Argument(help="A YAML config, e.g. configs/celeba.yaml.")],
+    config: Annotated[
+        Path,
+        typer.Argument(help="A YAML config, e.g. configs/celeba.yaml; or a run folder to go on."),
+    ],
     run: Annotated[
         Path | None, typer.Option("--run", help="The run folder; runs/NAME if not given.")
     ] = None,
@@ -63,7 +66,14 @@ def run(
 ) -> None:
     """Do the whole job: prepare, landmarks, train, encode, probe, intervene, metrics, report."""
     from latentlab import config as configs
+    from latentlab.artifacts import RunFolder
     from pipelines.stages import device_override
 
-    wanted = configs.load(config, (*(set_ or []), *device_override(device)))
-    run_all(wanted, run or Path("runs") / wanted.name, resume=resume, fresh=fresh)
+    overrides = (*(set_ or []), *device_override(device))
+    if config.is_dir():
+        wanted = configs.load_saved(RunFolder.open(config).config_path, overrides)
+        path = run or config
+    else:
+        wanted = configs.load(config, overrides)
+        path = run or Path("runs") / wanted.name
+    run_all(wanted, path, resume=resume, fresh=fresh)

@@ -10,10 +10,17 @@ from pipelines import console
 STAGES = ("train", "encode", "probe", "intervene", "metrics", "report")
 
 
-def status(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
+def status(
+    run: Annotated[Path, typer.Argument(help="A run folder, or a sweep's.")],
+) -> None:
     """Say which stages of a run are done, and what comes next."""
     from latentlab.artifacts import RunFolder
+    from latentlab.sweeps import is_sweep
+    from pipelines import sweep
 
+    if is_sweep(run):
+        sweep.status(run)
+        return
     folder = RunFolder.open(run)
     stages = folder.provenance().get("stages", {})
     done = {name: stages[name]["seconds"] for name in STAGES if name in stages}

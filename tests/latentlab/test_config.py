@@ -14,7 +14,9 @@ CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
 def test_every_config_in_the_house_is_valid(path):
-    assert configs.load(path).name == path.stem
+    content, sweep = configs.load_sweep(path)
+    assert configs.build(content).name == path.stem
+    assert bool(sweep.set) == (path.stem == "beta_sweep")  # whose runs test_sweep checks
 
 
 def test_the_demo_command_and_its_config_are_the_same_settings():
