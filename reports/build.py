@@ -7,8 +7,9 @@ from importlib import resources
 import jinja2
 from markupsafe import Markup
 
-from reports import charts, palette
+from reports import charts, dot_charts, palette
 from reports.contents import Contents
+from reports.page import Page
 from reports.pictures import Album
 from reports.sections import compose
 
@@ -22,7 +23,11 @@ def build(contents: Contents) -> str:
     fetch nothing and run nothing but this script, which is named by its digest.
     """
     album = Album()
-    page = compose(contents, album)
+    return render(compose(contents, album), album)
+
+
+def render(page: Page, album: Album) -> str:
+    """Any page as text, with the pictures that it put into the album."""
     style = "\n".join((_asset("style.css"), palette.css(), album.css(), _tile_numbers()))
     script = _asset("report.js")
     environment = jinja2.Environment(
@@ -33,7 +38,9 @@ def build(contents: Contents) -> str:
         lstrip_blocks=True,
     )
     environment.filters["breakable"] = _breakable
-    environment.globals.update(lines=charts.lines, bars=charts.bars, along=charts.along)
+    environment.globals.update(
+        lines=charts.lines, bars=charts.bars, dots=dot_charts.dots, along=charts.along
+    )
     return environment.get_template("page.html").render(
         page=page,
         style=style,

@@ -74,8 +74,8 @@ def lines(chart: LineChart) -> Lines:
     points = [
         (x, y) for one in chart.series for x, y in zip(one.x, one.y, strict=True) if y is not None
     ]
-    x_from, x_to = _ends(x for x, _ in points)
-    ticks = round_numbers(*_ends(y for _, y in points), at_most=6)
+    x_from, x_to = ends(x for x, _ in points)
+    ticks = round_numbers(*ends(y for _, y in points), at_most=6)
     y_from, y_to = ticks[0], ticks[-1]
     right, bottom = WIDTH - RIGHT, HEIGHT - BOTTOM
 
@@ -101,7 +101,7 @@ def lines(chart: LineChart) -> Lines:
     return Lines(
         WIDTH, HEIGHT, LEFT, right, TOP, bottom,
         tuple(Tick(across(x), f"{x:g}") for x in whole if x_from <= x <= x_to),
-        tuple(Tick(up(y), _label(y, ticks)) for y in ticks),
+        tuple(Tick(up(y), tick_label(y, ticks)) for y in ticks),
         tuple(made),
     )  # fmt: skip
 
@@ -124,7 +124,7 @@ def bars(chart: BarChart) -> Bars:
         for index, bar in enumerate(chart.bars)
     )
     right = LEFT + BAR * len(columns)
-    y_ticks = tuple(Tick(round(bottom - y * scale, 1), _label(y, ticks)) for y in ticks)
+    y_ticks = tuple(Tick(round(bottom - y * scale, 1), tick_label(y, ticks)) for y in ticks)
     return Bars(right + RIGHT, BARS_HEIGHT, LEFT, right, bottom, y_ticks, columns)
 
 
@@ -143,7 +143,7 @@ def round_numbers(low: float, high: float, *, at_most: int) -> list[float]:
     return [round(index * step, 12) for index in range(first, max(last, first + 1) + 1)]
 
 
-def _ends(values: Iterable[float]) -> tuple[float, float]:
+def ends(values: Iterable[float]) -> tuple[float, float]:
     """Smallest and largest; one value gets room to either side."""
     known = list(values)
     low, high = min(known, default=0.0), max(known, default=1.0)
@@ -153,7 +153,7 @@ def _ends(values: Iterable[float]) -> tuple[float, float]:
     return low - room, high + room
 
 
-def _label(value: float, ticks: list[float]) -> str:
+def tick_label(value: float, ticks: list[float]) -> str:
     """A tick's number with as many decimals as its step has."""
     step = ticks[1] - ticks[0]
     decimals = next((d for d in range(9) if math.isclose(step * 10**d, round(step * 10**d))), 9)

@@ -1,5 +1,6 @@
 """Every number the page states, as JSON can hold it, read off the page's own blocks."""
 
+from dataclasses import asdict
 from typing import Any
 
 from reports.contents import Contents
@@ -9,7 +10,9 @@ from reports.page import (
     Block,
     Columns,
     Details,
+    DotChart,
     LineChart,
+    Page,
     Paragraph,
     Section,
     Table,
@@ -27,7 +30,11 @@ def claims(contents: Contents) -> dict[str, Any]:
         there is any. A number with an interval, baseline or reason is a dict of `value`, `low`,
         `high`, `baseline`, `reason`; what could not be measured has the value None.
     """
-    page = compose(contents, Album())
+    return claims_of(compose(contents, Album()))
+
+
+def claims_of(page: Page) -> dict[str, Any]:
+    """The same of any page."""
     sections = {section.id: _of_section(section) for section in page.sections}
     return {"title": page.title, "sections": {key: made for key, made in sections.items() if made}}
 
@@ -58,6 +65,11 @@ def _of_section(section: Section) -> dict[str, Any]:
             }
         elif isinstance(block, BarChart):
             charts[block.id] = {bar.label: bar.value for bar in block.bars}
+        elif isinstance(block, DotChart):
+            charts[block.id] = {
+                "runs": [{"name": dot.name, "x": dot.x, "y": dot.y} for dot in block.dots],
+                "means": [asdict(dot) for dot in block.means],
+            }
     found = {"facts": facts, "tables": tables, "charts": charts}
     return {key: value for key, value in found.items() if value}
 

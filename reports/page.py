@@ -84,6 +84,7 @@ class Number:
         shade: Step of the diverging palette behind it, -10..10.
         quiet: The reason only on pointing, where the same row already tells it.
         about: Shown on pointing.
+        of: A smaller word beside the value: the exact count of a share, a baseline in words.
     """
 
     kind: ClassVar[str] = "number"
@@ -97,6 +98,7 @@ class Number:
     shade: int | None = None
     quiet: bool = False
     about: str = ""
+    of: str = ""
 
     @property
     def text(self) -> str:
@@ -306,6 +308,50 @@ class BarChart:
 
 
 @dataclass(frozen=True)
+class Dot:
+    """A place in a dot chart.
+
+    Attributes:
+        low, high: Ends of the upright interval through it; None for none.
+    """
+
+    name: str
+    x: float
+    y: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Guide:
+    """A straight line behind the dots, y = level - x."""
+
+    level: float
+    label: str
+
+
+@dataclass(frozen=True)
+class DotChart:
+    """Attributes:
+    dots: One a run.
+    means: One a group, with its interval; joined by a line where `joined`, and named beside where
+        neither that nor its place names it.
+    places: Where x is a name: (x, name); empty where x is a number.
+    """
+
+    kind: ClassVar[str] = "dot_chart"
+    id: str
+    title: str
+    x_label: str
+    y_label: str
+    dots: tuple[Dot, ...]
+    means: tuple[Dot, ...]
+    places: tuple[tuple[float, str], ...] = ()
+    joined: bool = False
+    guides: tuple[Guide, ...] = ()
+
+
+@dataclass(frozen=True)
 class Term:
     """A word of the page in plain language, with the source it comes from."""
 
@@ -327,6 +373,7 @@ class Columns:
 
     kind: ClassVar[str] = "columns"
     blocks: tuple["Block", ...]
+    narrow: bool = False  # three where two would be
 
 
 @dataclass(frozen=True)
@@ -341,7 +388,18 @@ class Details:
     open: bool = False
 
 
-Block = Paragraph | Alerts | Table | Tiles | LineChart | BarChart | Glossary | Columns | Details
+Block = (
+    Paragraph
+    | Alerts
+    | Table
+    | Tiles
+    | LineChart
+    | BarChart
+    | DotChart
+    | Glossary
+    | Columns
+    | Details
+)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Several runs on one page: which settings to take, and how sure that is."""
