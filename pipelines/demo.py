@@ -6,7 +6,10 @@ from typing import Annotated, Any
 import typer
 
 # Half the anchors of other runs, so that all is done in a few minutes.
-SETTINGS: dict[str, Any] = {"name": "demo", "intervene": {"anchors": 20, "judge_epochs": 6}}
+SETTINGS: dict[str, Any] = {
+    "name": "demo",
+    "intervene": {"anchors": 12, "steps": 3, "judge_epochs": 4},
+}
 
 
 def demo(
