@@ -13,6 +13,7 @@ from latentlab.artifacts import ROLES
 from latentlab.comparison.groups import Grouping
 from latentlab.comparison.runs import ComparedRun, targets_of
 from latentlab.metrics import MODEL_METRICS
+from latentlab.metrics.titles import metric_title
 from latentlab.verdicts import (
     CANNOT_MEASURE,
     ENTANGLED,
@@ -51,9 +52,6 @@ class Found:
     baseline: float | None = None  # what chance gives
 
 
-# Words of metrics' names that are written in capitals.
-CAPITALS = ("dci", "dcimig", "fid", "irs", "jemmig", "kid", "lpips", "med", "mig", "ms", "psnr",
-            "sap", "ssim", "udr", "vae")  # fmt: skip
 # Of a run as a whole. Metrics follow by their own names.
 OF_RUNS: dict[str, Quantity] = {
     "reconstruction": Quantity(
@@ -121,9 +119,7 @@ OF_TARGETS: dict[str, Quantity] = {
 def quantity(number: str) -> Quantity:
     """Title and meaning of a number; of a metric by its own name."""
     known = OF_RUNS.get(number) or OF_TARGETS.get(number)
-    words = [word.upper() if word in CAPITALS else word for word in number.split("_")]
-    title = " ".join(words)
-    return known or Quantity(title[:1].upper() + title[1:], f"The metric {number}.")
+    return known or Quantity(metric_title(number), f"The metric {number}.")
 
 
 def values_of(runs: Sequence[ComparedRun], grouping: Grouping) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from latentlab.artifacts import FEATURES
+from latentlab.metrics.titles import metric_title
 from reports import palette
 from reports.contents import Contents
 from reports.findings import (
@@ -297,7 +298,7 @@ def metrics(contents: Contents) -> Section | None:
         rows.append(
             Row(
                 (
-                    Text(str(row["metric"]).replace("_", " ")),
+                    Text(metric_title(str(row["metric"]))),
                     score,
                     number(row.get("baseline")),
                     number(row.get("ceiling")),
@@ -355,10 +356,16 @@ def _shared(settings: list[dict[str, str]]) -> dict[str, str]:
 def _settings(text: str) -> dict[str, str]:
     """The plain settings of a metric in words; nested ones are in the table's file."""
     return {
-        key.replace("_", " "): shown(value, "count") if isinstance(value, int) else str(value)
+        key.replace("_", " "): _plain(value)
         for key, value in _parsed(text).items()
         if not isinstance(value, dict | list | bool)
     }
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, int):
+        return shown(value, "count")
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _parsed(text: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from latentlab.metrics import (
 )
 from latentlab.metrics.dci import dci
 from latentlab.metrics.evaluation import COLUMNS
+from latentlab.metrics.titles import TITLES, metric_title
 from tests.latentlab.metrics.tables import codes_and_factors, crossed, frame, halves
 
 FITTED = [name for names in FITTED_METRICS for name in names]
@@ -261,3 +262,11 @@ def test_pictures_are_scored_where_they_are_given(monkeypatch):
     assert (table.loc[["lpips", "fid", "kid"], "reason"] == "skipped: no weights").all()
     assert (table.loc[list(IMAGE_METRICS), "n"] == 5).all()
     assert json.loads(table.loc["ssim", "settings"])["of"] == "noise"
+
+
+def test_every_score_has_a_title_of_its_own():
+    names = [*METRICS, *CODE_METRICS, *MODEL_METRICS, *IMAGE_METRICS]
+    names += [name for family in FITTED_METRICS for name in family]
+    assert len({metric_title(name) for name in names}) == len(names)
+    assert set(TITLES) <= set(names)
+    assert metric_title("mutual_information_score") == "Mutual information score"
