@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from latentlab.errors import LatentlabError
-from pipelines import config, console, data, sweep
+from pipelines import config, console, data, sweep, sweep_status
 from pipelines.analyze import analyze
 from pipelines.anomalies import anomalies
 from pipelines.codes import codes
@@ -93,7 +93,7 @@ COMMANDS: list[tuple[typer.Typer, Callable[..., Any], str]] = [
         sweep.start,
         "latentlab sweep configs/demo.yaml --set objective.beta=1,4 --seeds 3",
     ),
-    (sweeps, sweep.status, "latentlab sweep status runs/demo"),
+    (sweeps, sweep_status.status, "latentlab sweep status runs/demo"),
     (prepared, data.show, "latentlab data show data/celeba --target Smiling"),
     (settings, config.show, "latentlab config show configs/celeba.yaml"),
     (settings, config.validate, "latentlab config validate configs/celeba.yaml"),

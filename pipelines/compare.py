@@ -45,16 +45,23 @@ def compare(
     ] = None,
 ) -> None:
     """Hold runs against each other: which beta for which target, and does it survive retraining?"""
-    from pipelines.compared import asked_for
+    from latentlab.comparison.runs import LEAST, check_comparable
+    from pipelines.compared import asked_for, candidates
 
     asked = asked_for(runs)
+    found = [candidates(one) for one in asked]
+    if all(len(one.runs) < LEAST for one in found):
+        check_comparable(found[0])
     default = runs[0] / "comparison" if _is_sweep(runs[0]) else Path("comparison")
     base = out or default
     made: dict[str, Any] = {}
     said = []
-    for one in asked:
+    for one, known in zip(asked, found, strict=True):
+        if len(known.runs) < LEAST:  # the other variants of the sweep can be compared meanwhile
+            console.say(f"compare: {one.variant} left out. {'; '.join(known.reasons)}")
+            continue
         folder = base if one.variant is None else base / one.variant
-        contents = _gather(one, _title(runs, one), tuple(target or ()))
+        contents = _gather(one, known, _title(runs, one), tuple(target or ()))
         _write(folder, contents)
         page = folder / "comparison.html"
         made[one.variant or "comparison"] = {"page": str(page), **_as_json(contents)}
@@ -75,7 +82,9 @@ def _title(paths: Sequence[Path], asked: "Asked") -> str:
     return f"Comparison of {len(asked.runs)} runs"
 
 
-def _gather(asked: "Asked", title: str, wanted: tuple[str, ...]) -> "ComparisonContents":
+def _gather(
+    asked: "Asked", found: "Candidates", title: str, wanted: tuple[str, ...]
+) -> "ComparisonContents":
     """Everything the page shows, from the run folders."""
     import pandas as pd
 
@@ -85,11 +94,9 @@ def _gather(asked: "Asked", title: str, wanted: tuple[str, ...]) -> "ComparisonC
     from latentlab.comparison.matching import match_all, matches_table
     from latentlab.comparison.numbers import values_of
     from latentlab.comparison.runs import check_comparable, targets_of
-    from pipelines.compared import candidates
     from pipelines.compared_faces import decoders
     from reports.comparison.contents import ComparisonContents
 
-    found = candidates(asked)
     check_comparable(found)
     runs, roles = found.runs, targets_of(found.runs)
     _check_targets(wanted, roles)

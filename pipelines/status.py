@@ -16,10 +16,10 @@ def status(
     """Say which stages of a run are done, and what comes next."""
     from latentlab.artifacts import RunFolder
     from latentlab.sweeps import is_sweep
-    from pipelines import sweep
+    from pipelines import sweep_status
 
     if is_sweep(run):
-        sweep.status(run)
+        sweep_status.status(run)
         return
     folder = RunFolder.open(run)
     stages = folder.provenance().get("stages", {})

@@ -67,6 +67,9 @@ class ComparedRun:
         return test[latent_columns(self.latents)].astype(np.float64).sort_index()
 
 
+LEAST = 2  # finished runs that can be compared
+
+
 @dataclass(frozen=True)
 class LeftOut:
     """A run that was asked for and is not compared, and why."""
@@ -82,6 +85,18 @@ class Candidates:
     runs: tuple[ComparedRun, ...]
     left_out: tuple[LeftOut, ...] = field(default=())
 
+    @property
+    def reasons(self) -> list[str]:
+        """Those left out for one reason together: their number if many, and the reason."""
+        names: dict[str, list[str]] = {}
+        for one in self.left_out:
+            names.setdefault(one.reason, []).append(one.name)
+        return [
+            f"{', '.join(alike) if len(alike) < 4 else f'{alike[0]} and {len(alike) - 1} others'}:"
+            f" {reason}"
+            for reason, alike in names.items()
+        ]
+
 
 def check_comparable(candidates: Candidates) -> None:
     """Refuse what says nothing side by side.
@@ -91,8 +106,8 @@ def check_comparable(candidates: Candidates) -> None:
             images, than the first. The message names it.
     """
     runs = candidates.runs
-    if len(runs) < 2:
-        why = "".join(f" {one.name}: {one.reason}." for one in candidates.left_out)
+    if len(runs) < LEAST:
+        why = "".join(f" {reasoned}." for reasoned in candidates.reasons)
         finished = f"only {runs[0].name} is" if runs else "no run is"
         raise DataError(f"Two finished runs are needed, and {finished}.{why}")
     first = runs[0]

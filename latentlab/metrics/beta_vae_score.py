@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 
 from latentlab.metrics.binned import BINS
-from latentlab.metrics.fixed_factors import BATCH, TEST, TRAIN, Rows, Source, points
+from latentlab.metrics.fixed_factors import BATCH, TEST, TRAIN, Source, points, score_of_rows
 from latentlab.metrics.regression import fitted_as_the_study
-from latentlab.metrics.result import ALL_CONSTANT, ONE_FACTOR, Result, varying
+from latentlab.metrics.result import Result
 from latentlab.randomness import numpy_generator
 
 
@@ -29,12 +29,7 @@ def beta_vae_score(
 
     Source: as `sampled_beta_vae_score`.
     """
-    kept, reasons = varying(factors)
-    settings = {"rows": len(codes), "bins": bins, "reasons": reasons}
-    if len(kept.columns) < 2:
-        return Result(None, ONE_FACTOR if len(kept.columns) else ALL_CONSTANT, settings)
-    result = sampled_beta_vae_score(Rows.of(codes, kept, bins), seed=seed)
-    return Result(result.score, result.reason, {**settings, **result.settings})
+    return score_of_rows(sampled_beta_vae_score, codes, factors, bins, seed)
 
 
 def sampled_beta_vae_score(

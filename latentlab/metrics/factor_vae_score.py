@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from latentlab.metrics.binned import BINS
-from latentlab.metrics.fixed_factors import BATCH, TEST, TRAIN, Rows, Source, points
-from latentlab.metrics.result import ALL_CONSTANT, ONE_FACTOR, Result, varying
+from latentlab.metrics.fixed_factors import BATCH, TEST, TRAIN, Source, points, score_of_rows
+from latentlab.metrics.result import Result
 from latentlab.randomness import numpy_generator
 
 LEAST = 0.05  # standard deviation of a latent, in units of the prior's, under which it is dead
@@ -32,12 +32,7 @@ def factor_vae_score(
 
     Source: as `sampled_factor_vae_score`.
     """
-    kept, reasons = varying(factors)
-    settings = {"rows": len(codes), "bins": bins, "reasons": reasons}
-    if len(kept.columns) < 2:
-        return Result(None, ONE_FACTOR if len(kept.columns) else ALL_CONSTANT, settings)
-    result = sampled_factor_vae_score(Rows.of(codes, kept, bins), seed=seed)
-    return Result(result.score, result.reason, {**settings, **result.settings})
+    return score_of_rows(sampled_factor_vae_score, codes, factors, bins, seed)
 
 
 def sampled_factor_vae_score(

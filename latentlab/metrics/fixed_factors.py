@@ -10,6 +10,7 @@ import pandas as pd
 from latentlab.alignment import check_factors
 from latentlab.errors import DataError
 from latentlab.metrics.binned import labels
+from latentlab.metrics.result import ALL_CONSTANT, ONE_FACTOR, Result, varying
 
 BATCH = 64  # codes behind one point, as in the published study
 TRAIN, TEST = 10_000, 5_000  # points
@@ -145,3 +146,19 @@ def points(count: int, factors: int, rng: np.random.Generator) -> Iterator[np.nd
     """Which factor is held fixed for each point, AT_ONCE points at a time."""
     for first in range(0, count, AT_ONCE):
         yield rng.integers(factors, size=min(AT_ONCE, count - first))
+
+
+def score_of_rows(
+    sampled: Callable[..., Result], codes: pd.DataFrame, factors: pd.DataFrame, bins: int, seed: int
+) -> Result:
+    """A sampled score, asked of a fixed table; None where fewer than two factors vary.
+
+    Args:
+        sampled: `(source, *, seed)`.
+    """
+    kept, reasons = varying(factors)
+    settings = {"rows": len(codes), "bins": bins, "reasons": reasons}
+    if len(kept.columns) < 2:
+        return Result(None, ONE_FACTOR if len(kept.columns) else ALL_CONSTANT, settings)
+    result = sampled(Rows.of(codes, kept, bins), seed=seed)
+    return Result(result.score, result.reason, {**settings, **result.settings})

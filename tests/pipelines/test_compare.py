@@ -142,6 +142,12 @@ def test_a_sweep_folder_is_compared_where_it_is(two, compared):
     assert done.code == 0, done.err
     assert done.json["left_out"] == {"waiting": "waiting"}
     assert (sweep.path / "comparison" / "comparison.html").is_file()
+    sweep.write_plan(
+        [*sweep.planned(), *(PlannedRun(f"late_{seed}", "late", {}, seed) for seed in range(5))]
+    )
+    partly = two("compare", "sweep", "--json")
+    assert partly.code == 0 and len(partly.json) == 1
+    assert "late left out. late_0 and 4 others: waiting" in partly.err
     refused = two("compare", "sweep", "runs/small")
     assert refused.code == 2 and "compare it alone" in refused.err
 

@@ -16,7 +16,8 @@ from latentlab import files
 from latentlab.errors import CheckFailedError, ConfigError, StoppedError
 from latentlab.sweeps import Attempt, SweepFolder, plan, runs_of
 from pipelines.cli import main
-from pipelines.sweep import asked_for, do_runs, enter
+from pipelines.sweep_plan import asked_for, enter
+from pipelines.sweep_work import do_runs
 
 from .conftest import SMALL, Done
 
@@ -45,7 +46,7 @@ SWEEP = f"""
 import pathlib, sys
 from latentlab.errors import LatentlabError
 from latentlab.sweeps import SweepFolder
-from pipelines.sweep import do_runs
+from pipelines.sweep_work import do_runs
 sweep = SweepFolder(pathlib.Path(sys.argv[1]))
 names = [run.name for run in sweep.planned()]
 try:
