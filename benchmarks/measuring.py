@@ -12,7 +12,7 @@ from typing import Any
 from latentlab import files
 
 RESULTS = Path(__file__).parent / "results"
-PACKAGES = ("numpy", "pillow", "torch", "torchvision")
+PACKAGES = ("numpy", "pandas", "pillow", "scikit-learn", "scipy", "torch", "torchvision")
 
 
 def side_by_side(

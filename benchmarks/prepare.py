@@ -40,7 +40,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         pictures = Path(place) / "pictures"
-        names = _linked(given.pictures, given.images, pictures)
+        names = jpegs(given.pictures, given.images, pictures)
         kind = "generated faces" if given.pictures is None else "pictures of a given folder"
         source = ImageFolder(pictures, crop=CROP)
 
@@ -84,7 +84,7 @@ def main() -> None:
         measuring.write("prepare", results)
 
 
-def _linked(folder: Path | None, count: int, pictures: Path) -> list[str]:
+def jpegs(folder: Path | None, count: int, pictures: Path) -> list[str]:
     """`count` pictures in a folder of their own: a folder's first, or drawn ones."""
     pictures.mkdir()
     if folder is not None:
