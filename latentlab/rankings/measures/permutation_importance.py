@@ -77,9 +77,10 @@ def _placements(answers: np.ndarray, positive: np.ndarray) -> np.ndarray:
         positive: (rows,).
     """
     shuffles, rows = answers.shape
-    low = answers.min(axis=1, keepdims=True)
-    width = np.maximum(np.ptp(answers, axis=1, keepdims=True), np.finfo(float).tiny)
-    cells = ((answers - low) * (STEPS * (1 - 1e-9) / width)).astype(np.intp)
+    low, width = answers.min(axis=1, keepdims=True), np.ptp(answers, axis=1, keepdims=True)
+    # A probe whose weights are all 0 gives every image the same answer.
+    shares = (answers - low) / np.where(width > 0, width, 1.0)
+    cells = (shares * (STEPS * (1 - 1e-9))).astype(np.intp)
     cells += np.arange(shuffles)[:, None] * STEPS
     placed = np.empty((shuffles, rows))
     for own, other in ((positive, ~positive), (~positive, positive)):

@@ -168,6 +168,18 @@ def test_importance_of_a_dimension_without_weight_is_0():
     assert permutation_importance(task).values[1] == 0.0
 
 
+@pytest.mark.parametrize("size", (0.0, 1e-312))
+def test_importance_under_a_probe_that_tells_nothing(size):
+    """As the strongest penalty leaves it where the codes have collapsed."""
+    codes, y = planted("label", 0)
+    task = task_of(codes, y, penalty=1.0)
+    task.probe.coef_ = np.full(4, size)
+    found = permutation_importance(task)
+    assert np.isfinite(found.values).all()
+    if not size:
+        assert not found.values.any() and not found.influence.any()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", ["correlation", "spearman", "auc", "conditional"])
 def test_influence_is_what_leaving_an_image_out_does(name, kind):
