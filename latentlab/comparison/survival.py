@@ -120,7 +120,8 @@ def pairs_of(
     found = []
     for a, b in combinations([run.name for run in runs], 2):
         matching, cosines = matchings[a, b], None
-        if a in changes and b in changes:
+        # A collapsed run has no active dimension, so nothing of it was moved.
+        if a in changes and b in changes and matching.latents_a and matching.latents_b:
             first = _directions(changes[a], matching.latents_a)
             second = _directions(changes[b], matching.latents_b)
             cosines = np.sign(matching.r) * (first @ second.T)

@@ -197,3 +197,20 @@ def test_what_is_not_decoded_has_no_likeness():
     some = {run.name: Changes(names, np.eye(made.LATENTS)) for run in runs[:2]}
     pairs = pairs_of(runs, match_all(runs), some)
     assert [pair.cosines is not None for pair in pairs] == [True, False, False]
+
+
+def test_a_collapsed_run_has_no_likeness_to_others():
+    runs = made.runs(betas=(1.0,))
+    dimensions = runs[1].dimensions.assign(active=False)
+    runs[1] = replace(runs[1], dimensions=dimensions)
+    names = tuple(runs[0].active)
+    changes = {run.name: Changes(names, np.eye(made.LATENTS)) for run in runs}
+    nothing = mean_changes(np.zeros((2, made.LATENTS)), np.ones(made.LATENTS), names, (), no_decode)
+    pairs = pairs_of(runs, match_all(runs), changes | {runs[1].name: nothing})
+    assert [pair.cosines is not None for pair in pairs] == [False, True, False]
+    table = survival(runs, group_runs(runs), pairs).set_index("question")
+    assert table.loc["matched_change", "n"] == 1  # of the pairs of runs
+
+
+def no_decode(z, at):
+    raise AssertionError("nothing is to be decoded")
