@@ -161,14 +161,17 @@ def _faces(
     matchings: "Mapping[tuple[str, str], Matching]",
     known: "Mapping[str, Decoder]",
 ) -> "list[Faces]":
-    """Of the targets that are named, then of those with the highest control."""
+    """Of the targets that are named, of the one that the page speaks of first, then of those with
+    the highest control."""
     from pipelines.compared_faces import faces
+    from reports.comparison.answer import spoken_of
 
     best = choices[choices["group"].notna()].sort_values("control", ascending=False, kind="stable")
     group_of = dict(zip(best["target"], best["group"], strict=True))
-    targets = list(dict.fromkeys([*wanted, *best["target"]]))[: max(MOST_FACES, len(wanted))]
+    spoken = [row["target"] for row in spoken_of(choices, wanted)]
+    targets = list(dict.fromkeys([*wanted, *spoken, *best["target"]]))
     made = []
-    for target in targets:
+    for target in targets[: max(MOST_FACES, len(wanted))]:
         places = [group_of[target]] if target in group_of else [g.name for g in grouping.groups]
         blocks = (faces(target, name, grouping, runs, matchings, known) for name in places)
         block = next((one for one in blocks if one is not None), None)

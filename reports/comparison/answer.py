@@ -1,5 +1,6 @@
 """The first screen: which settings control each target best, and how sure that is."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -51,16 +52,16 @@ def section(contents: ComparisonContents) -> Section:
 
 
 def _question(contents: ComparisonContents) -> str:
-    spoken = _spoken(contents)
+    spoken = spoken_of(contents.choices, contents.asked)
     return f"Which {contents.kind} for controlling {spoken[0]['target'] if spoken else 'a target'}?"
 
 
-def _spoken(contents: ComparisonContents) -> list[dict[str, Any]]:
-    """The rows of the targets that have a sentence: the one that was asked for, else the first of
-    NAMED; and where that has no answer, the one with the highest control besides."""
-    rows = {row["target"]: row for row in contents.choices.to_dict("records")}
-    wanted = [rows[name] for name in (*contents.asked[:1], *NAMED) if name in rows]
-    best = contents.choices[contents.choices["control"].notna()]
+def spoken_of(choices: pd.DataFrame, asked: Sequence[str]) -> list[dict[str, Any]]:
+    """The choices that have a sentence: of the target that was asked for, else the first of NAMED;
+    and where that has no answer, of the one with the highest control besides."""
+    rows = {row["target"]: row for row in choices.to_dict("records")}
+    wanted = [rows[name] for name in (*asked[:1], *NAMED) if name in rows]
+    best = choices[choices["control"].notna()]
     best = best.sort_values("control", ascending=False, kind="stable")
     first = wanted[:1]
     if not first or first[0]["answer"] in (NONE, UNKNOWN):
@@ -70,7 +71,7 @@ def _spoken(contents: ComparisonContents) -> list[dict[str, Any]]:
 
 def _headlines(contents: ComparisonContents) -> list[Paragraph]:
     """The answer for a target in a sentence, then the counts of answers over all."""
-    made = [_sentence(contents, row) for row in _spoken(contents)]
+    made = [_sentence(contents, row) for row in spoken_of(contents.choices, contents.asked)]
     counts = {answer: int((contents.choices["answer"] == answer).sum()) for answer in ANSWERS}
     kind, total = contents.kind, len(contents.choices)
     said = {

@@ -44,7 +44,7 @@ def section(contents: ComparisonContents, album: Album) -> Section | None:
                 f" {', '.join(contents.unshown)}."
             )
         )
-    return Section("faces", f"The same face at every {contents.kind}", "Faces", tuple(blocks))
+    return Section("faces", f"The same picture at every {contents.kind}", "Faces", tuple(blocks))
 
 
 def _table(contents: ComparisonContents, one: Faces, album: Album, place: int) -> Table:

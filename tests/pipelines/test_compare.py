@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -14,6 +15,8 @@ from latentlab.comparison.summary import DIFFERENCE_COLUMNS, SUMMARY_COLUMNS
 from latentlab.comparison.survival import SURVIVAL_COLUMNS
 from latentlab.errors import ConfigError
 from latentlab.sweeps import Attempt, PlannedRun, SweepFolder
+from pipelines import compared_faces
+from pipelines.compare import MOST_FACES, _faces
 from pipelines.compared import asked_for
 from tests.pipelines.conftest import Terminal
 
@@ -77,6 +80,16 @@ def test_the_page_the_claims_and_the_tables_are_there(two, compared):
     assert [one["y"] for one in means] == kl
     assert list(compared["groups"]) == ["beta 0.1", "beta 2"]
     assert {row["target"] for row in compared["answers"]} >= {"Smiling", "smile"}
+
+
+def test_the_target_that_the_page_speaks_of_has_its_faces_on_it(monkeypatch):
+    names = [f"Other_{index}" for index in range(MOST_FACES)] + ["Smiling"]
+    choices = pd.DataFrame({"target": names, "group": "beta 1", "answer": "tie"})
+    choices["control"] = [0.9] * MOST_FACES + [0.1]
+    shown = SimpleNamespace  # stands in for what is drawn
+    monkeypatch.setattr(compared_faces, "faces", lambda target, *rest: shown(target=target))
+    made = [one.target for one in _faces((), choices, None, [], {}, {})]
+    assert len(made) == MOST_FACES and made[:2] == ["Smiling", "Other_0"]
 
 
 def test_no_folder_of_the_user_is_on_the_page(two, compared):
