@@ -1,5 +1,7 @@
 """What each latent dimension carries: KL, spread, and whether it is active at all."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -34,14 +36,26 @@ def summarize_dimensions(latents: pd.DataFrame) -> pd.DataFrame:
     mu = latents[names].to_numpy(np.float64)
     mean, variance = mu.mean(axis=0), mu.var(axis=0)
     kl = posterior_variance = np.full(len(names), np.nan)
-    floor = min_variance(names[0].partition("_")[0])
     logvar = _logvar(latents, names)
     if logvar is not None:
         kl = 0.5 * (mu**2 + np.exp(logvar) - 1.0 - logvar).mean(axis=0)
         posterior_variance = np.exp(logvar).mean(axis=0)
+    return dimension_table(names, mean, variance, kl, posterior_variance)
+
+
+def dimension_table(
+    names: Sequence[str],
+    mean: np.ndarray,
+    variance: np.ndarray,
+    kl: np.ndarray,
+    posterior_variance: np.ndarray,
+) -> pd.DataFrame:
+    """The table of `summarize_dimensions` from means over the images, (latents,) each; KL and
+    posterior variance are NaN where the codes have none."""
+    floor = min_variance(names[0].partition("_")[0])
     return pd.DataFrame(
         {
-            "latent": names,
+            "latent": list(names),
             "kl": kl,
             "mean": mean,
             "deviation": np.sqrt(variance),

@@ -45,6 +45,18 @@ class Examination:
     judges: pd.DataFrame
     moves: pd.DataFrame
 
+    def _repr_html_(self) -> str:
+        from latentlab.notebook import table_html
+
+        table = self.interventions
+        kept = table[(table["kind"] == "latent") & ~table["circular"].astype(bool)]
+        kept = kept[kept["slope"].notna()]
+        order = (-kept["slope"].abs()).argsort(kind="stable")
+        steepest = kept.iloc[order].drop_duplicates("target")
+        columns = ["target", "direction", "judge", "slope", "low", "high", "anchors"]
+        title = "The latent that moves each target most, in standard deviations of the real data"
+        return table_html(steepest[columns], f"{title} per standard deviation of the latent")
+
 
 def examine(
     latents: pd.DataFrame,

@@ -1,13 +1,17 @@
 """Pictures as arrays: strips, sheets and PNG bytes. Nothing here knows a model."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from latentlab.errors import ConfigError
+
 LINE = 11  # pixels; height of the letters in a caption
+KINDS = {".png": "PNG", ".gif": "GIF", ".webp": "WEBP"}  # by the ending of a file's name
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,12 @@ class Strip:
     images: np.ndarray
     offsets: tuple[float, ...]
     unit: str
+
+    def _repr_html_(self) -> str:
+        from latentlab.notebook import pictures_html
+
+        labels = [f"{offset:+.3g}" if offset else "0" for offset in self.offsets]
+        return pictures_html(self.images, labels, "", f"Moved by {self.unit}")
 
 
 def tile(rows: list[np.ndarray], gap: int = 2, shade: int = 255) -> np.ndarray:
@@ -46,8 +56,28 @@ def tile(rows: list[np.ndarray], gap: int = 2, shade: int = 255) -> np.ndarray:
     return sheet
 
 
-def labelled(sheet: np.ndarray, labels: Sequence[str]) -> np.ndarray:
-    """Write one label beside each of the evenly spaced rows of a sheet, in a margin on the left."""
+def untile(sheet: np.ndarray, side: int, gap: int = 2) -> np.ndarray:
+    """The pictures of a sheet that `tile` made, uint8 (rows, columns, side, side, channels).
+
+    Raises:
+        ValueError: The sheet is not made of such pictures.
+    """
+    height, width, channels = sheet.shape
+    step = side + gap
+    rows, columns = (height - gap) // step, (width - gap) // step
+    if (rows * step + gap, columns * step + gap) != (height, width):
+        raise ValueError(f"a sheet of {height} by {width} pixels has no tiles of {side} pixels")
+    cells = sheet[gap:, gap:].reshape(rows, step, columns, step, channels)
+    return cells.swapaxes(1, 2)[:, :, :side, :side]
+
+
+def labelled(sheet: np.ndarray, labels: Sequence[str], above: Sequence[str] = ()) -> np.ndarray:
+    """Write one label beside each of the evenly spaced rows of a sheet, in a margin on the left.
+
+    Args:
+        above: One label for each of the evenly spaced columns, in a margin on top; of labels that
+            would not fit beside each other only every second, third, ... is written.
+    """
     height = sheet.shape[0]
     font = ImageFont.load_default()
     width = max(56, 10 + round(max(font.getlength(label) for label in labels)))
@@ -56,7 +86,22 @@ def labelled(sheet: np.ndarray, labels: Sequence[str]) -> np.ndarray:
     for row, label in enumerate(labels):
         draw.text((4, (row + 0.5) * height / len(labels)), label, fill="black", anchor="lm")
     colour = np.broadcast_to(sheet, (*sheet.shape[:2], 3))
-    return np.concatenate([np.asarray(margin), colour], axis=1)
+    body = np.concatenate([np.asarray(margin), colour], axis=1)
+    return np.concatenate([_heads(above, width, sheet.shape[1]), body]) if above else body
+
+
+def _heads(labels: Sequence[str], left: int, width: int) -> np.ndarray:
+    """A line of labels, each in the middle of its share of the width, right of an empty margin."""
+    font = ImageFont.load_default(LINE)
+    line = Image.new("RGB", (left + width, LINE + 6), "white")
+    draw = ImageDraw.Draw(line)
+    room = width / len(labels)
+    every = -(-max(font.getlength(label) + 4 for label in labels) // room)
+    for column, label in enumerate(labels):
+        if (column - len(labels) // 2) % every == 0:  # the middle one, which did not move, is there
+            place = (left + (column + 0.5) * room, (LINE + 6) / 2)
+            draw.text(place, label, fill="black", font=font, anchor="mm")
+    return np.asarray(line)
 
 
 def contact_sheet(
@@ -122,8 +167,51 @@ def animation(frames: np.ndarray, kind: str, *, fps: int = 30, width: int = 256)
     return buffer.getvalue()
 
 
+def from_png(content: bytes) -> np.ndarray:
+    """The bytes of a PNG file to uint8 (height, width, 1 or 3)."""
+    picture = np.asarray(Image.open(io.BytesIO(content)))
+    return picture[..., None] if picture.ndim == 2 else picture
+
+
 def png(picture: np.ndarray) -> bytes:
     """uint8 (height, width, 1 or 3) to the bytes of a PNG file."""
+    return still(picture, "PNG")
+
+
+def still(picture: np.ndarray, kind: str) -> bytes:
+    """One picture as the bytes of a file.
+
+    Args:
+        picture: uint8, (height, width, 1 or 3).
+        kind: "PNG" and "WEBP" keep every pixel as it is; "GIF" has 256 colours.
+    """
     buffer = io.BytesIO()
-    Image.fromarray(picture.squeeze(-1) if picture.shape[-1] == 1 else picture).save(buffer, "PNG")
+    image = Image.fromarray(picture.squeeze(-1) if picture.shape[-1] == 1 else picture)
+    image.save(buffer, kind, **({"lossless": True} if kind == "WEBP" else {}))
     return buffer.getvalue()
+
+
+def kind_of(path: Path, kinds: Collection[str] = tuple(KINDS)) -> str:
+    """What a file of this name holds: "PNG", "GIF" or "WEBP".
+
+    Args:
+        kinds: Endings that can be written here.
+
+    Raises:
+        ConfigError: its ending is another one.
+    """
+    ending = path.suffix.lower()
+    if ending not in kinds:
+        known = ", ".join(kinds)
+        raise ConfigError(f"{path.name or path} cannot be written. Let its name end in {known}.")
+    return KINDS[ending]
+
+
+def frames_there(seconds: float, fps: int) -> int:
+    """How many frames there are to the far end, so that `there_and_back` lasts so long."""
+    return max(2, round(seconds * fps / 2) + 1)
+
+
+def there_and_back(frames: np.ndarray) -> np.ndarray:
+    """Frames to a loop without a jump: to the last one and back, neither end twice."""
+    return np.concatenate([frames, frames[-2:0:-1]])

@@ -82,3 +82,58 @@ def morph_grid(model: VAE, corners: Places, steps: int = 8) -> np.ndarray:
     weights = (sides[:, None, :, None] * sides[None, :, None, :]).reshape(steps * steps, 4)
     images = decode(model, corners.mixed(weights))
     return images.reshape(steps, steps, *images.shape[1:])
+
+
+def traverse_all(
+    model: VAE, anchors: Places, directions: np.ndarray, scales: np.ndarray, t: np.ndarray
+) -> np.ndarray:
+    """Every anchor moved along every direction, decoded together.
+
+    Args:
+        anchors: Places z0, (anchors, latents).
+        directions: Any length above 0, (directions, latents).
+        scales: Latent units that a step of t = 1 covers, (directions,).
+        t: (steps,).
+
+    Returns:
+        uint8, (directions, anchors, steps, side, side, channels).
+    """
+    units = np.stack([unit_direction(one) for one in directions])
+    moves = (units * scales[:, None])[:, None, None, :] * t[:, None]
+    z = anchors.z[None, :, None, :] + moves
+    shape, latents = z.shape[:3], z.shape[3]
+    context = anchors.context
+    if context is not None:
+        wide = np.broadcast_to(context[None, :, None, :], (*shape, context.shape[1]))
+        context = wide.reshape(-1, context.shape[1])
+    pictures = decode(model, Places(z.reshape(-1, latents), context))
+    return pictures.reshape(*shape, *pictures.shape[1:])
+
+
+def differing(codes: np.ndarray, count: int) -> np.ndarray:
+    """Rows that differ: the first, and then each time the one farthest from all before it.
+
+    The outer quarter of the codes is left out, since there the decoder has seen little.
+
+    Args:
+        codes: (images, latents), at least one.
+        count: Of rows; fewer where there are not as many different ones.
+
+    Returns:
+        Their numbers, (at most count,), in the order of choice.
+
+    Source: farthest-first traversal, Gonzalez 1985, https://doi.org/10.1016/0304-3975(85)90224-5
+    """
+    deviation = codes.std(axis=0)
+    scaled = (codes - codes.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
+    far = np.linalg.norm(scaled, axis=1)
+    common = far <= np.quantile(far, 0.75)
+    chosen = [0]
+    apart = np.linalg.norm(scaled - scaled[0], axis=1)
+    while len(chosen) < count:
+        following = int(np.argmax(np.where(common, apart, -1.0)))
+        if apart[following] <= 0:
+            break
+        chosen.append(following)
+        apart = np.minimum(apart, np.linalg.norm(scaled - scaled[following], axis=1))
+    return np.array(chosen)

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 STRIP = 9  # pictures of a strip
 GRID = 8  # pictures along a side of a grid
-KINDS = {".png": "PNG", ".gif": "GIF", ".webp": "WEBP"}
 FRAME = 256  # pixels; width of a picture in an animation
 
 
@@ -38,12 +37,11 @@ def morph(
     seconds: Annotated[float, typer.Option(min=0.1, max=60, help="Of an animation.")] = 5.0,
     fps: Annotated[int, typer.Option(min=1, max=50, help="Its frames a second.")] = 30,
     out: Annotated[
-        Path | None, typer.Option(help="What to write: .png for a strip or grid, .gif, .webp.")
+        Path | None,
+        typer.Option(help="What to write: .png for a strip or grid; .gif, .webp move."),
     ] = None,
 ) -> None:
     """Decode the straight line between the codes of two images."""
-    import numpy as np
-
     from latentlab import files, pictures, traversals
     from latentlab.artifacts import RunFolder
     from latentlab.errors import ConfigError
@@ -58,12 +56,7 @@ def morph(
     names = titles(runs)
     stem = "morph_grid" if grid else "morph" if beside is None else f"morph_beside_{beside.name}"
     path = out or run / "pictures" / f"{stem}.png"
-    kind = KINDS.get(path.suffix.lower())
-    if kind is None or (grid and kind != "PNG"):
-        raise ConfigError(
-            f"--out {path.name} cannot be written. Take .png"
-            + ("." if grid else " for a strip, .gif or .webp for an animation.")
-        )
+    kind = pictures.kind_of(path, [".png"] if grid else pictures.KINDS)
     folders = [RunFolder.open(one) for one in runs]
     ids = list(images or _test_images(folders[0], needed))
     ends = [_ends(folder, ids) for folder in folders]
@@ -77,9 +70,9 @@ def morph(
             sheet = pictures.labelled(sheet, names)
         content, what = pictures.png(sheet), f"{steps or STRIP} pictures"
     else:
-        ways = _ways(names, ends, max(2, round(seconds * fps / 2)))
+        ways = _ways(names, ends, pictures.frames_there(seconds, fps))
         there = ways[0] if beside is None else _side_by_side(ways, names)
-        frames = np.concatenate([there, there[::-1]])  # and back, so that it has no jump
+        frames = pictures.there_and_back(there)
         width = FRAME if beside is None else frames.shape[2]
         content = pictures.animation(frames, kind, fps=fps, width=width)
         what = f"{len(frames)} frames, {len(frames) / fps:.1f} s"

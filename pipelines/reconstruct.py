@@ -20,9 +20,9 @@ def reconstruct(
         str, typer.Option(help="mean, or sample for one draw from the posterior.")
     ] = "mean",
     seed: Annotated[int, typer.Option(min=0, help="Of the samples.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="The PNG to write.")] = None,
+    out: Annotated[Path | None, typer.Option(help="What to write: .png, .webp or .gif.")] = None,
 ) -> None:
-    """Write images and their reconstructions, row under row, into one PNG."""
+    """Write images and their reconstructions, row under row, into one picture."""
     import numpy as np
 
     from latentlab import checkpoints, decoding, files, pictures
@@ -33,6 +33,8 @@ def reconstruct(
     if posterior not in ("mean", "sample"):
         raise ConfigError(f"--posterior {posterior} is not known. Take mean or sample.")
     work = open_workspace(run)
+    path = out or work.run.path / "pictures" / "reconstructions.png"
+    kind = pictures.kind_of(path)
     samples = work.data.samples()
     if image:
         rows = samples.index[samples["image_id"].isin(image)].to_numpy()
@@ -55,8 +57,7 @@ def reconstruct(
         for part in (shown, again)
     ]
     pairs = [row for pair in zip(*grids, strict=True) for row in pair]
-    path = out or work.run.path / "pictures" / "reconstructions.png"
-    files.write_bytes(path, pictures.png(pictures.tile(pairs)))
+    files.write_bytes(path, pictures.still(pictures.tile(pairs), kind))
     error = float(np.square(shown.astype(float) - again).mean()) / 255**2
     console.result(
         {"picture": str(path), "images": samples["image_id"].iloc[rows].tolist(), "mse": error},

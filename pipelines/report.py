@@ -8,12 +8,7 @@ import typer
 from pipelines import console
 
 if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-
-    from latentlab.artifacts import DataFolder, Targets
-    from latentlab.models.vae import VAE
-    from latentlab.pictures import Strip
+    from latentlab.artifacts import DataFolder
     from pipelines.stages import Workspace
     from reports.contents import Contents
 
@@ -24,13 +19,15 @@ SAMPLES = 24  # draws from the prior shown
 def ensure_report(work: "Workspace", *, fresh: bool = False) -> None:
     """Build the page, unless it stands for these tables and this model."""
     from latentlab import files
+    from pipelines import report_evidence, report_playground
     from pipelines.stages import Stage
     from reports.build import build
     from reports.claims import claims
 
     run = work.run
     tables = ("probes", "directions", "rankings", "dimensions", "verdicts", "metrics")
-    paths = [run.latents_path, run.history_path, *map(run.table_path, tables)]
+    read = map(run.table_path, (*tables, *report_evidence.TABLES, *report_playground.TABLES))
+    paths = [run.latents_path, run.history_path, *read]
     stage = Stage(
         run,
         "report",
@@ -58,8 +55,9 @@ def gather(work: "Workspace") -> "Contents":
     from latentlab.decoding import decode, reconstruct
     from latentlab.feeding import pictures_for
     from latentlab.truth import dependence_on_factors
+    from pipelines import report_evidence, report_playground, report_training
     from pipelines.places import places_of_prior
-    from reports.contents import Contents
+    from reports.contents import Contents, without_pictures
 
     run, config, data = work.run, work.config, work.data
     model = checkpoints.load_model(run.model_folder)
@@ -70,18 +68,23 @@ def gather(work: "Workspace") -> "Contents":
     shown = np.flatnonzero(latents["split"].to_numpy() == "test")[:EXAMPLES]
     given = pictures_for(model, data)
     active = dimensions.loc[dimensions["active"], "latent"]
-    wanted = {name: np.eye(len(names))[names.index(name)] for name in active}
-    directions = {
-        str(target): group.set_index("latent")["weight"].reindex(names).to_numpy()
+    probed = {
+        f"probe:{target}": group.set_index("latent")["weight"].reindex(names).to_numpy()
         for target, group in run.table("directions").groupby("target", sort=False)
     }
-    strips, direction_strips = _strips(work, model, latents, [wanted, directions])
-    return Contents(
+    verdicts, tables = run.table("verdicts", "intervene"), report_evidence.tables_of(run)
+    along = {name: np.eye(len(names))[names.index(name)] for name in active}
+    made = (
+        report_evidence.directions_of(tables["moves"], verdicts, names) if "moves" in tables else {}
+    )
+    strips, others = report_evidence.strips_along(work, model, latents, along | probed | made)
+    drawn = places_of_prior(run, model, report_training.DRAWN, config.seed)
+    draws = decode(model, drawn)
+    contents = Contents(
         title=config.name,
         config=_shown_config(work),
         provenance=run.provenance(),
         data={key: value for key, value in data.description.items() if key != "settings"},
-        positives=positives(targets),
         history=run.history(),
         dimensions=dimensions,
         probes=probes,
@@ -90,45 +93,29 @@ def gather(work: "Workspace") -> "Contents":
         truth=dependence_on_factors(targets),
         originals=given.images[shown],
         reconstructions=reconstruct(model, given, shown),
-        samples=decode(model, places_of_prior(run, model, SAMPLES, config.seed)),
+        samples=draws[:SAMPLES],
         faces=_faces(data),
-        verdicts=run.table("verdicts", "intervene"),
-        strips=strips,
-        direction_strips=direction_strips,
+        verdicts=verdicts,
+        strips={name: strips[name] for name in along if name in strips},
+        direction_strips={
+            name.partition(":")[2]: strips[name] for name in probed if name in strips
+        },
+        evidence=report_evidence.evidence_of(
+            tables,
+            latents,
+            dimensions,
+            targets,
+            strips={name: one for name, one in strips.items() if name in made},
+            others=others,
+        ),
+        epochs=report_training.kept_epochs(work),
+        neighbours=report_training.neighbours(work, model, given, latents, drawn, draws),
+        census=report_training.data_census(targets, data),
+        playground=report_playground.playground(
+            work, model, latents, dimensions, verdicts, probed, tables.get("moves")
+        ),
     )
-
-
-def _strips(
-    work: "Workspace",
-    model: "VAE",
-    latents: "pd.DataFrame",
-    families: "list[dict[str, np.ndarray]]",
-) -> "list[dict[str, Strip]]":
-    """The first test image moved along each direction, (latents,), of each family; none for
-    histograms of codes, which cannot be decoded."""
-    from latentlab import traversals
-    from latentlab.artifacts import latent_columns
-    from pipelines.places import decodable, places_of_images
-
-    if not decodable(latents):
-        return [{} for _ in families]
-    codes = latents[latent_columns(latents)].to_numpy()
-    first = latents.loc[latents["split"] == "test", "image_id"].iloc[:1]
-    anchor = places_of_images(work.run, model, latents, first.tolist())
-    settings = work.config.traverse
-
-    def strip(direction: "np.ndarray") -> "Strip":
-        return traversals.traverse(
-            model,
-            anchor,
-            direction,
-            scale=traversals.spread(codes, traversals.unit_direction(direction)),
-            steps=settings.steps,
-            span=settings.span,
-            unit="sd",
-        )
-
-    return [{name: strip(direction) for name, direction in family.items()} for family in families]
+    return contents if config.report.faces else without_pictures(contents)
 
 
 def _shown_config(work: "Workspace") -> dict[str, Any]:
@@ -142,21 +129,23 @@ def _faces(data: "DataFolder") -> tuple[int, int] | None:
     return None if landmarks is None else (int(landmarks["detected"].sum()), len(landmarks))
 
 
-def positives(targets: "Targets") -> dict[str, float]:
-    """Attribute -> share of positive labels among the known ones."""
-    attributes = [name for name, role in targets.roles.items() if role == "attribute"]
-    shares = targets.values[attributes].astype("Float64").mean()
-    return {str(name): float(share) for name, share in shares.items() if share == share}
-
-
 def report(
     run: Annotated[Path, typer.Argument(help="A run folder that is probed.")],
+    faces: Annotated[
+        bool | None,
+        typer.Option(
+            "--faces/--no-faces",
+            help="With pictures, or without any: the page of photographs of people can then be"
+            " passed on. As `report.faces` in the config if not given.",
+        ),
+    ] = None,
 ) -> None:
     """Write the run's report.html and claims.json."""
     from latentlab import files
     from pipelines.stages import open_workspace
 
-    work = open_workspace(run)
+    overrides = () if faces is None else (f"report.faces={str(faces).lower()}",)
+    work = open_workspace(run, overrides)
     with files.sole_writer(work.run.path):
         ensure_report(work, fresh=True)
     console.result({"report": str(work.run.report_path)}, f"Wrote {work.run.report_path.resolve()}")

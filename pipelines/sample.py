@@ -21,9 +21,9 @@ def sample(
         list[str] | None,
         typer.Option(help="Of a conditional model: Name=yes, no or unknown; else as in the data."),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The PNG to write.")] = None,
+    out: Annotated[Path | None, typer.Option(help="What to write: .png, .webp or .gif.")] = None,
 ) -> None:
-    """Decode draws from the prior into one PNG."""
+    """Decode draws from the prior into one picture."""
     import numpy as np
 
     from latentlab import checkpoints, files, pictures
@@ -32,13 +32,14 @@ def sample(
     from pipelines.places import places_of_prior
 
     folder = RunFolder.open(run)
+    path = out or folder.path / "pictures" / f"samples_{seed}.png"
+    kind = pictures.kind_of(path)
     model = checkpoints.load_model(folder.model_folder)
     places = places_of_prior(folder, model, count, seed, condition or ())
     made = draw_pixels(model, places, seed) if draw else decode(model, places)
     blank = np.full((-count % COLUMNS, *made.shape[1:]), 255, np.uint8)
     rows = list(np.concatenate([made, blank]).reshape(-1, COLUMNS, *made.shape[1:]))
-    path = out or folder.path / "pictures" / f"samples_{seed}.png"
-    files.write_bytes(path, pictures.png(pictures.tile(rows)))
+    files.write_bytes(path, pictures.still(pictures.tile(rows), kind))
     how = "pixels drawn" if draw else "mean images"
     console.result(
         {"picture": str(path), "count": count, "seed": seed, "drawn": draw},

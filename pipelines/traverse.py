@@ -1,5 +1,6 @@
 """`latentlab traverse`: pictures along one dimension, one direction, or all active dimensions."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from latentlab.artifacts import RunFolder
     from latentlab.decoding import Places
     from latentlab.models.vae import VAE
+    from latentlab.pictures import Strip
+
+COLUMNS = 8  # pictures side by side in an animation
+FRAME, TILE = 256, 96  # pixels; width of a picture in it, alone and among others
 
 
 def traverse(
@@ -35,9 +40,13 @@ def traverse(
     unit: Annotated[
         str, typer.Option(help="sd: standard deviations of the codes; latent: latent units.")
     ] = "sd",
-    out: Annotated[Path | None, typer.Option(help="The PNG to write.")] = None,
+    seconds: Annotated[float, typer.Option(min=0.1, max=60, help="Of an animation.")] = 4.0,
+    fps: Annotated[int, typer.Option(min=1, max=50, help="Its frames a second.")] = 15,
+    out: Annotated[
+        Path | None, typer.Option(help="What to write: .png for a grid; .gif and .webp move.")
+    ] = None,
 ) -> None:
-    """Decode pictures along lines through latent space into one PNG."""
+    """Decode pictures along lines through latent space: a grid, or an animation there and back."""
     from latentlab import checkpoints, files, pictures, traversals
     from latentlab import config as configs
     from latentlab.artifacts import RunFolder, latent_columns
@@ -48,6 +57,10 @@ def traverse(
     if unit not in traversals.UNITS:
         raise ConfigError(f"--unit {unit} is not known. Take sd or latent.")
     folder = RunFolder.open(run)
+    name = target or (f"dimension_{dimension}" if dimension is not None else "dimensions")
+    path = out or folder.path / "traversals" / f"{name}.png"
+    kind = pictures.kind_of(path)
+    moves = kind != "PNG"
     defaults = configs.load_saved(folder.config_path).traverse
     model = checkpoints.load_model(folder.model_folder)
     latents = folder.latents()
@@ -60,22 +73,52 @@ def traverse(
             anchor,
             direction,
             scale=traversals.spread(codes, direction) if unit == "sd" else 1.0,
-            steps=steps or defaults.steps,
+            steps=pictures.frames_there(seconds, fps) if moves else steps or defaults.steps,
             span=span or defaults.span,
             unit=unit,
         )
         for direction in directions.values()
     ]
-    sheet = pictures.labelled(pictures.tile([strip.images for strip in strips]), list(directions))
-    name = target or (f"dimension_{dimension}" if dimension is not None else "dimensions")
-    path = out or folder.path / "traversals" / f"{name}.png"
-    files.write_bytes(path, pictures.png(sheet))
     first = strips[0]
+    if moves:
+        frames = pictures.there_and_back(_frames(strips, list(directions)))
+        content = pictures.animation(frames, kind, fps=fps, width=frames.shape[2])
+        what = f"{len(frames)} frames, {len(frames) / fps:.1f} s, of {len(strips)} line(s)"
+    else:
+        rows = pictures.tile([strip.images for strip in strips])
+        above = [_offset(offset) for offset in first.offsets]
+        content = pictures.still(pictures.labelled(rows, list(directions), above), kind)
+        what = f"{len(strips)} row(s)"
+    files.write_bytes(path, content)
     console.result(
         {"picture": str(path), "rows": list(directions), "offsets": list(first.offsets)},
-        f"Wrote {path}: {len(strips)} row(s), {first.offsets[0]:+g} to {first.offsets[-1]:+g}"
-        f" {first.unit}",
+        f"Wrote {path}: {what}, {first.offsets[0]:+g} to {first.offsets[-1]:+g} {first.unit}",
     )
+
+
+def _frames(strips: "Sequence[Strip]", labels: Sequence[str]) -> "np.ndarray":
+    """All lines at once, each over its label and where it is, uint8 (steps, height, width, 3)."""
+    import numpy as np
+
+    from latentlab import pictures
+
+    columns = min(len(strips), COLUMNS)
+    width = FRAME if len(strips) == 1 else TILE
+    return np.stack(
+        [
+            pictures.contact_sheet(
+                [strip.images[step] for strip in strips],
+                [[label, _offset(offset)] for label in labels],
+                columns=columns,
+                width=width,
+            )
+            for step, offset in enumerate(strips[0].offsets)
+        ]
+    )
+
+
+def _offset(offset: float) -> str:
+    return f"{offset:+.2g}" if abs(offset) >= 0.05 else "0"
 
 
 def _directions(

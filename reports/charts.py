@@ -1,14 +1,16 @@
 """Where the lines, bars and labels of a chart go: from values to coordinates, ready for SVG."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from reports.page import MINUS, BarChart, LineChart, shown
+from reports.page import MINUS, BarChart, LineChart, Series, shown
 
+Scale = Callable[[float], float]  # from a value to a coordinate
 WIDTH, HEIGHT = 520.0, 260.0  # of a line chart, in SVG units
-LEFT, RIGHT, TOP, BOTTOM = 62.0, 12.0, 14.0, 44.0  # margins
+LEFT, RIGHT, TOP, BOTTOM = 70.0, 12.0, 14.0, 44.0  # margins
 BAR, BARS_HEIGHT = 32.0, 220.0
+SHORT = 12  # letters of a label that is repeated at every point
 DOTS = 60  # points to point at; of more, every second or third
 
 
@@ -27,9 +29,12 @@ class Dot:
 
 @dataclass(frozen=True)
 class Line:
+    """A line; `band` is the outline of its interval, empty where it has none."""
+
     name: str
     path: str
     dots: tuple[Dot, ...]
+    band: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,7 @@ class Column:
     label: str
     value: str
     strong: bool
+    href: str
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,10 @@ class Bars:
     y_ticks: tuple[Tick, ...]
     columns: tuple[Column, ...]
 
+    @property
+    def linked(self) -> bool:
+        return any(one.href for one in self.columns)
+
 
 def lines(chart: LineChart) -> Lines:
     """Lay out a line chart; the y axis spans the values, not 0."""
@@ -75,7 +85,8 @@ def lines(chart: LineChart) -> Lines:
         (x, y) for one in chart.series for x, y in zip(one.x, one.y, strict=True) if y is not None
     ]
     x_from, x_to = ends(x for x, _ in points)
-    ticks = round_numbers(*ends(y for _, y in points), at_most=6)
+    edges = [y for one in chart.series for y in (*one.low, *one.high) if y is not None]
+    ticks = round_numbers(*ends([*(y for _, y in points), *edges]), at_most=6)
     y_from, y_to = ticks[0], ticks[-1]
     right, bottom = WIDTH - RIGHT, HEIGHT - BOTTOM
 
@@ -85,6 +96,7 @@ def lines(chart: LineChart) -> Lines:
     def up(y: float) -> float:
         return round(bottom - (y - y_from) / (y_to - y_from) * (bottom - TOP), 1)
 
+    at = f"{chart.x_label} " if len(chart.x_label) <= SHORT else ""
     made = []
     for one in chart.series:
         known = [(x, y) for x, y in zip(one.x, one.y, strict=True) if y is not None]
@@ -93,17 +105,57 @@ def lines(chart: LineChart) -> Lines:
             f"{'L' if index else 'M'}{across(x):g} {up(y):g}" for index, (x, y) in enumerate(known)
         )
         dots = tuple(
-            Dot(across(x), up(y), f"{one.name}, {chart.x_label} {x:g}: {shown(y, 'amount')}")
+            Dot(across(x), up(y), f"{one.name}, {at}{x:g}: {shown(y, 'amount')}")
             for x, y in known[::-1][::every]  # from the end, so that the last is always there
         )
-        made.append(Line(one.name, path, dots))
+        made.append(Line(one.name, path, dots, _band(one, across, up)))
     whole = [x for x in round_numbers(x_from, x_to, at_most=8) if x.is_integer()]
     return Lines(
         WIDTH, HEIGHT, LEFT, right, TOP, bottom,
-        tuple(Tick(across(x), f"{x:g}") for x in whole if x_from <= x <= x_to),
+        tuple(
+            Tick(across(x), f"{x:g}".replace("-", MINUS)) for x in whole if x_from <= x <= x_to
+        ),
         tuple(Tick(up(y), tick_label(y, ticks)) for y in ticks),
         tuple(made),
     )  # fmt: skip
+
+
+def described(chart: LineChart) -> str:
+    """The chart in words, for those who do not see it: where each line begins and ends, and how
+    far it goes between."""
+    said = [text for one in chart.series if (text := _course(one, chart.x_label))]
+    head = ", ".join(filter(None, (chart.title, chart.y_label)))
+    return f"{head} over {chart.x_label}: {'; '.join(said)}"
+
+
+def _course(one: Series, x_label: str) -> str:
+    known = [(x, y) for x, y in zip(one.x, one.y, strict=True) if y is not None]
+    if not known:
+        return ""
+    (first, begins), (last, ends) = known[0], known[-1]
+    text = f"{one.name} from {shown(begins, 'amount')} at {x_label} {first:g}"
+    text += f" to {shown(ends, 'amount')} at {last:g}"
+    for word, (x, y) in (("lowest", min(known, key=_height)), ("highest", max(known, key=_height))):
+        if x not in (first, last):
+            text += f", {word} {shown(y, 'amount')} at {x:g}"
+    return text
+
+
+def _height(point: tuple[float, float]) -> float:
+    return point[1]
+
+
+def _band(one: Series, across: Scale, up: Scale) -> str:
+    """There along the upper ends of the intervals, and back along the lower ones."""
+    if not one.low:
+        return ""
+    known = [
+        (across(x), up(low), up(high))
+        for x, low, high in zip(one.x, one.low, one.high, strict=True)
+        if low is not None and high is not None
+    ]
+    outline = [(x, high) for x, _, high in known] + [(x, low) for x, low, _ in known[::-1]]
+    return f"M{'L'.join(f'{x:g} {y:g}' for x, y in outline)}Z" if len(known) > 1 else ""
 
 
 def bars(chart: BarChart) -> Bars:
@@ -120,6 +172,7 @@ def bars(chart: BarChart) -> Bars:
             label=bar.label,
             value=shown(bar.value, "amount"),
             strong=bar.strong,
+            href=bar.href,
         )
         for index, bar in enumerate(chart.bars)
     )

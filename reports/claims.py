@@ -11,10 +11,12 @@ from reports.page import (
     Columns,
     Details,
     DotChart,
+    Filter,
     LineChart,
     Page,
     Paragraph,
     Section,
+    Stack,
     Table,
 )
 from reports.pictures import Album
@@ -49,6 +51,8 @@ def _of_section(section: Section) -> dict[str, Any]:
         elif isinstance(block, Alerts):
             for alert in block.items:
                 facts |= dict(alert.facts)
+        elif isinstance(block, Filter):
+            facts |= {one.key: one.count for one in block.choices}
         elif isinstance(block, Table):
             keys = [column.key for column in block.columns]
             tables[block.id] = [
@@ -61,7 +65,12 @@ def _of_section(section: Section) -> dict[str, Any]:
             ]
         elif isinstance(block, LineChart):
             charts[block.id] = {
-                series.name: {"x": list(series.x), "y": list(series.y)} for series in block.series
+                series.name: {
+                    "x": list(series.x),
+                    "y": list(series.y),
+                    **({"low": list(series.low), "high": list(series.high)} if series.low else {}),
+                }
+                for series in block.series
             }
         elif isinstance(block, BarChart):
             charts[block.id] = {bar.label: bar.value for bar in block.bars}
@@ -78,5 +87,5 @@ def _flat(blocks: tuple[Block, ...]) -> list[Block]:
     """Blocks in reading order, with those inside others in their place."""
     flat: list[Block] = []
     for block in blocks:
-        flat += _flat(block.blocks) if isinstance(block, Columns | Details) else [block]
+        flat += _flat(block.blocks) if isinstance(block, Columns | Stack | Details) else [block]
     return flat

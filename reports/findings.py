@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 import pandas as pd
 
 from latentlab.artifacts import ROLES
 from reports.page import Number, finite, number, told
+from reports.records import Record, by, records
 
 CORRELATION, WEIGHT = "correlation", "weight"
 MAIN = ("auc", "r2", "r")  # the metric that speaks for a target: the first of these that it has
@@ -82,19 +82,22 @@ def findings(probes: pd.DataFrame, rankings: pd.DataFrame) -> tuple[Finding, ...
     """One finding a target and probe, by role, best score first, unmeasured ones last."""
     places = _places(rankings)
     found, taken = [], set[str]()
-    for (target, probe), rows in probes.groupby(["target", "probe"], sort=False, dropna=False):
-        head = rows.iloc[0]
-        scores = {str(row["metric"]): _score(row) for row in rows.to_dict("records")}
+    groups: dict[tuple[str, str], list[Record]] = {}
+    for row in records(probes):
+        groups.setdefault((str(row["target"]), told(row["probe"])), []).append(row)
+    for (target, probe), rows in groups.items():
+        head = rows[0]
+        scores = {str(row["metric"]): _score(row) for row in rows}
         found.append(
             Finding(
-                target=str(target),
+                target=target,
                 role=str(head["role"]),
-                anchor=anchor("t", str(target), taken),
-                probe=told(probe),
+                anchor=anchor("t", target, taken),
+                probe=probe,
                 scores=scores,
                 n=finite(head["n"]),
                 positives=finite(head["positives"]),
-                places=places.get(str(target), {}),
+                places=places.get(target, {}),
             )
         )
     return tuple(sorted(found, key=_order))
@@ -111,6 +114,15 @@ def anchor(prefix: str, name: str, taken: set[str]) -> str:
     return made
 
 
+def dimension_anchor(latent: str) -> str:
+    """The id of an active dimension's part of the page."""
+    return f"d-{latent}"
+
+
+def dimension_link(latent: str) -> str:
+    return f"#{dimension_anchor(latent)}"
+
+
 def by_role(found: Iterable[Finding]) -> dict[str, list[Finding]]:
     groups: dict[str, list[Finding]] = {}
     for finding in found:
@@ -124,7 +136,7 @@ def _order(finding: Finding) -> tuple[int, bool, float, str]:
     return role, value is None, -(value or 0.0), finding.target
 
 
-def _score(row: dict[str, Any]) -> Number:
+def _score(row: Record) -> Number:
     form = "signed" if row["metric"] == "r" else "score"
     reason = told(row["reason"]) or ("" if finite(row["value"]) is not None else UNKNOWN)
     return number(row["value"], row["low"], row["high"], row["baseline"], form=form, reason=reason)
@@ -134,14 +146,14 @@ def _places(rankings: pd.DataFrame) -> dict[str, dict[str, tuple[Place, ...]]]:
     """Target -> measure -> ranked dimensions."""
     ranked = rankings[rankings["rank"].notna()].sort_values(["rank", "latent"], kind="stable")
     found: dict[str, dict[str, tuple[Place, ...]]] = {}
-    for (target, measure), rows in ranked.groupby(["target", "measure"], sort=False):
-        found.setdefault(str(target), {})[str(measure)] = tuple(
-            _place(row) for row in rows.to_dict("records")
-        )
+    for target, rows in by(records(ranked), "target").items():
+        found[target] = {
+            measure: tuple(map(_place, places)) for measure, places in by(rows, "measure").items()
+        }
     return found
 
 
-def _place(row: dict[str, Any]) -> Place:
+def _place(row: Record) -> Place:
     reason = told(row["reason"]) or UNKNOWN
     return Place(
         latent=str(row["latent"]),

@@ -5,8 +5,11 @@ numbers in them, so a number cannot be on the page without being among the claim
 """
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Any, ClassVar
+
+from reports.playground import Playground
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
@@ -27,18 +30,25 @@ def told(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
+def term_id(name: str) -> str:
+    """Where the glossary explains a word: `w-p-first` for `P(first)`."""
+    return "w-" + re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
 def shown(value: float, form: str) -> str:
     """A number as the page writes it.
 
     Args:
         form: `score` three decimals; `signed` two, with a sign; `short` two, without the 0 before
-            the point; `count` whole; `share` per cent; `q` three decimals down to 0.001; `amount`
-            about three digits.
+            the point; `plain` two; `count` whole; `share` per cent; `q` three decimals down to
+            0.001; `amount` about three digits.
     """
     if form == "count":
         text = f"{value:,.0f}"
     elif form == "signed":
         text = f"{value:+.2f}"
+    elif form == "plain":
+        text = f"{value:.2f}"
     elif form == "short":
         text = f"{value:.2f}".replace("0.", ".", 1)
     elif form == "score":
@@ -84,7 +94,9 @@ class Number:
         shade: Step of the diverging palette behind it, -10..10.
         quiet: The reason only on pointing, where the same row already tells it.
         about: Shown on pointing.
+        bar: Ends of an axis along which the value is also drawn as a bar, from the first end.
         of: A smaller word beside the value: the exact count of a share, a baseline in words.
+        folded: The interval not in sight, where `about` tells it.
     """
 
     kind: ClassVar[str] = "number"
@@ -99,6 +111,8 @@ class Number:
     quiet: bool = False
     about: str = ""
     of: str = ""
+    bar: tuple[float, float] | None = None
+    folded: bool = False
 
     @property
     def text(self) -> str:
@@ -140,16 +154,18 @@ class Text:
     Attributes:
         href: Anchor on this page, `#...`.
         note: A second, smaller line.
+        facts: The numbers in the words and the note, by name.
     """
 
     kind: ClassVar[str] = "text"
     text: str
     href: str = ""
     note: str = ""
+    facts: tuple[tuple[str, float | None], ...] = ()
 
     @property
-    def claim(self) -> str:
-        return self.text
+    def claim(self) -> str | dict[str, Any]:
+        return {"text": self.text, **dict(self.facts)} if self.facts else self.text
 
 
 @dataclass(frozen=True)
@@ -163,6 +179,26 @@ class Mark:
     @property
     def claim(self) -> bool | None:
         return self.yes
+
+
+@dataclass(frozen=True)
+class Badge:
+    """A word that decides, told by a sign and a colour too.
+
+    Attributes:
+        tone: `good`, `mixed` or `quiet`.
+        note: What decided, a second, smaller line.
+    """
+
+    kind: ClassVar[str] = "badge"
+    text: str
+    sign: str
+    tone: str = "quiet"
+    note: str = ""
+
+    @property
+    def claim(self) -> str | dict[str, str]:
+        return {"text": self.text, "note": self.note} if self.note else self.text
 
 
 @dataclass(frozen=True)
@@ -193,25 +229,41 @@ class Tiles:
     claim: ClassVar[None] = None
 
 
-Cell = Number | Text | Mark | Tiles
+Cell = Number | Text | Mark | Badge | Tiles
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column's name in claims, its title, and what it means on pointing."""
+    """A column's name in claims, its title, and what it means on pointing.
+
+    Attributes:
+        term: Name of the glossary's `Term` that explains it, one click away; empty for none.
+        href: Anchor of what the column is about, `#...`.
+    """
 
     key: str
     title: str
     about: str = ""
     numeric: bool = False
+    term: str = ""
+    href: str = ""
+
+    @property
+    def term_href(self) -> str:
+        return f"#{term_id(self.term)}" if self.term else ""
 
 
 @dataclass(frozen=True)
 class Row:
-    """Cells in the order of the columns, the first naming the row; a group stands together."""
+    """Cells in the order of the columns, the first naming the row; a group stands together.
+
+    Attributes:
+        choice: Key of the `Filter` choice that keeps it in sight.
+    """
 
     cells: tuple[Cell, ...]
     group: str = ""
+    choice: str = ""
 
 
 @dataclass(frozen=True)
@@ -233,6 +285,11 @@ class Table:
                 raise ValueError(f"table {self.id}: {len(row.cells)} cells in a row")
 
     @property
+    def labelled(self) -> bool:
+        """Whether cells carry the title of their column, for where there is no head above them."""
+        return self.style.startswith(("cards", "gallery"))
+
+    @property
     def groups(self) -> list[tuple[str, list[Row]]]:
         """(group, its rows), in order of appearance."""
         found: dict[str, list[Row]] = {}
@@ -246,7 +303,7 @@ class Paragraph:
     """A sentence or more; `facts` are the numbers in it, by name.
 
     Attributes:
-        style: `plain`, `lead` (what was run) or `headline` (the answer in a sentence).
+        style: `plain`, `lead` (what was run), `headline` (the answer in a sentence) or `small`.
     """
 
     kind: ClassVar[str] = "paragraph"
@@ -272,22 +329,58 @@ class Alerts:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """Rows to keep in sight: those whose `Row.choice` is this key, one of `style.css`."""
+
+    key: str
+    text: str
+    sign: str
+    tone: str
+    count: int
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which rows of the tables of its section are in sight; it works without a script."""
+
+    kind: ClassVar[str] = "filter"
+    id: str
+    title: str
+    count: int  # rows in all
+    choices: tuple[Choice, ...]
+
+
+@dataclass(frozen=True)
 class Series:
-    """One line of a chart; points whose y is None are left out."""
+    """One line of a chart; points whose y is None are left out.
+
+    Attributes:
+        low, high: Ends of the interval at each x, drawn as a band; empty for none.
+    """
 
     name: str
     x: tuple[float, ...]
     y: tuple[float | None, ...]
+    low: tuple[float | None, ...] = ()
+    high: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True)
 class LineChart:
+    """Attributes:
+    points: Whether each point is drawn, and tells its value on pointing.
+    caption: Below it.
+    """
+
     kind: ClassVar[str] = "line_chart"
     id: str
     title: str
     x_label: str
     y_label: str
     series: tuple[Series, ...]
+    points: bool = True
+    caption: str = ""
 
 
 @dataclass(frozen=True)
@@ -295,6 +388,7 @@ class Bar:
     label: str
     value: float
     strong: bool = True
+    href: str = ""  # anchor on this page, `#...`
 
 
 @dataclass(frozen=True)
@@ -360,11 +454,18 @@ class Term:
     source: str = ""
     href: str = ""
 
+    @property
+    def id(self) -> str:
+        return term_id(self.name)
+
 
 @dataclass(frozen=True)
 class Glossary:
+    """Words explained; `linked` where the page's links to a term lead: one glossary a page."""
+
     kind: ClassVar[str] = "glossary"
     terms: tuple[Term, ...]
+    linked: bool = True
 
 
 @dataclass(frozen=True)
@@ -374,6 +475,14 @@ class Columns:
     kind: ClassVar[str] = "columns"
     blocks: tuple["Block", ...]
     narrow: bool = False  # three where two would be
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Blocks one below the other, in one place of `Columns`."""
+
+    kind: ClassVar[str] = "stack"
+    blocks: tuple["Block", ...]
 
 
 @dataclass(frozen=True)
@@ -391,6 +500,7 @@ class Details:
 Block = (
     Paragraph
     | Alerts
+    | Filter
     | Table
     | Tiles
     | LineChart
@@ -398,7 +508,9 @@ Block = (
     | DotChart
     | Glossary
     | Columns
+    | Stack
     | Details
+    | Playground
 )
 
 

@@ -4,6 +4,10 @@ import re
 from pathlib import Path
 
 import pandas as pd
+import torch
+
+from latentlab.config import load
+from latentlab.models import build_model
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -26,3 +30,18 @@ def test_a_model_of_somebody_else_is_examined_as_the_page_says(capsys):
     assert interventions["slope"].notna().any()
     still = interventions.loc[interventions["kind"] == "zero", "slope"].dropna()
     assert len(still) and still.abs().max() < 1e-3  # sums of a network depend on its company
+
+
+def test_the_network_of_the_tutorial_can_be_built_and_its_config_is_valid(tmp_path):
+    page = (DOCS / "tutorial_own.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(code.replace('"mine"', '"of_the_tutorial"'), {})
+    model = build_model(
+        "vae", {"network": "of_the_tutorial", "latents": 5}, channels=3, side=28, seed=0
+    )
+    picture = torch.zeros(2, 3, 28, 28)
+    assert model.encode(picture).mu.shape == (2, 5) and model(picture).shape == picture.shape
+    (text,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "photos.yaml").write_text(text)
+    config = load(tmp_path / "photos.yaml")
+    assert config.source.settings["columns"] == {"person": "identity"}

@@ -13,7 +13,7 @@ from latentlab.errors import DataError
 # compares), how fast something is done, and how it is drawn.
 ASIDE = (
     "name", "seed", "source", "data", "landmarks.model", "landmarks.workers", "train.device",
-    "encode.batch_size", "traverse",
+    "encode.batch_size", "traverse", "report",
 )  # fmt: skip
 # Settings of the instruments: groups that differ in them were not measured alike.
 INSTRUMENTS = ("landmarks", "encode", "probe", "intervene", "verdicts")

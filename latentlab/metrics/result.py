@@ -27,6 +27,13 @@ class Result:
     reason: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
+    def _repr_html_(self) -> str:
+        from latentlab.notebook import facts_html
+
+        plain = {k: v for k, v in self.settings.items() if not isinstance(v, Mapping | list)}
+        said = {"score": self.score if self.reason is None else self.reason}
+        return facts_html("", {**said, **plain})
+
 
 def varying(factors: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
     """The factors that take more than one value, and why each of the others is left out."""

@@ -57,7 +57,8 @@ def section(contents: ComparisonContents) -> Section:
     if not moved:
         blocks.append(Paragraph("No single latent moves any target in any run."))
     terms = tuple(Term(TITLES[key], text) for key, text in QUESTIONS.items())
-    blocks.append(Details("survival-words", "What these numbers are", (Glossary(terms),)))
+    words = Glossary(terms, linked=False)
+    blocks.append(Details("survival-words", "What these numbers are", (words,)))
     title = "Does the answer survive retraining?"
     return Section("survival", title, "Retraining", tuple(blocks))
 

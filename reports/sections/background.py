@@ -8,6 +8,60 @@ from reports.page import Column, Details, Glossary, Row, Section, Table, Term, T
 
 TERMS = (
     Term(
+        "Verdict",
+        "Supported: one dimension reads the target, moves it, and moves nothing else beyond what"
+        " goes with it in the data. Entangled: the target moves, but it takes several dimensions,"
+        " or other things move too. Not moved: it can be read, but nothing changes it. Not encoded:"
+        " it cannot be read. Cannot measure: none of these can be told. The first rule that holds"
+        " decides; it stands below the word.",
+    ),
+    Term(
+        "Effect",
+        "The slope of a target while a direction is followed: its change on decoded pictures, in"
+        " standard deviations of the real data, per standard deviation of the direction; the mean"
+        " over the anchors. 1 would change it as much as real images differ.",
+    ),
+    Term(
+        "Side effect",
+        "What else changes when a direction is followed. What goes with the target in the data may"
+        " move along with it; what goes farther, or the other way, is a side effect.",
+    ),
+    Term(
+        "Selectivity",
+        "|s| / (|s| + e): s is the effect on the target, e the farthest that any other target goes"
+        " beyond what the correlations of the real data explain. 1: nothing else moves; 1/2:"
+        " something moves as much as the target; 0: the target stays.",
+    ),
+    Term(
+        "Anchor",
+        "A test image from which a direction is followed, in steps to both sides of its own code.",
+    ),
+    Term(
+        "Judge",
+        "An instrument that measures decoded pictures: face landmarks, or a small network trained"
+        " on the real images. It knows nothing of the model. The model's own encoder and probe are"
+        " called circular, and never decide.",
+    ),
+    Term(
+        "Re-encoding error",
+        "The error with which the model reconstructs its own moved picture, relative to the unmoved"
+        " one. Well above 1: the picture has left what the encoder knows.",
+    ),
+    Term(
+        "Probe, others held",
+        "The probe direction of a target with the probe directions of its closest rivals projected"
+        " out, so that their probes' answers stay the same along it.",
+        "Shen et al. 2020",
+        "https://arxiv.org/abs/1907.10786",
+    ),
+    Term(
+        "Aggregate posterior",
+        "The mean of the posteriors of all images: where the model puts the data. The prior is"
+        " where it was told to put them.",
+        "Hoffman and Johnson 2016",
+        "https://approximateinference.org/accepted/HoffmanJohnson2016.pdf",
+    ),
+    Term(
         "AUC",
         "The chance that the probe puts a random positive image above a random negative one:"
         " 0.5 is guessing, 1 is perfect. It does not depend on how common the attribute is.",
@@ -103,18 +157,13 @@ def settings(contents: Contents) -> Section:
     stage_columns = (Column("stage", "Stage"), Column("seconds", "Seconds", numeric=True))
     blocks = [
         Details("config", "Every setting", (_pairs("settings-config", "Config", contents.config),)),
-        Details("data", "The data", (_pairs("settings-data", "Data folder", contents.data),)),
+        Details(
+            "data-folder",
+            "The data folder",
+            (_pairs("settings-data", "Data folder", contents.data),),
+        ),
         Details("provenance", "How it was made", (_pairs("settings-run", "Provenance", run),)),
     ]
-    if contents.positives:
-        shares = tuple(
-            Row((Text(name), number(share, form="share")))
-            for name, share in sorted(contents.positives.items())
-        )
-        columns = (Column("attribute", "Attribute"), Column("share", "Positive", numeric=True))
-        caption = "Share of positive labels, whole data set"
-        table = Table("positives", caption, columns, shares)
-        blocks.append(Details("labels", "How common each attribute is", (table,)))
     if seconds:
         table = Table("stages", "Seconds of each stage", stage_columns, seconds)
         blocks.append(Details("seconds", "How long it took", (table,)))

@@ -53,3 +53,34 @@ def test_a_sheet_holds_every_picture_in_its_place():
     assert wide.shape == (11, 16 + 56, 3)
     assert pictures.png(wide).startswith(b"\x89PNG")
     assert pictures.png(sheet).startswith(b"\x89PNG")
+
+
+def test_moving_all_at_once_is_moving_one_at_a_time():
+    rng = np.random.default_rng(0)
+    anchors = Places(rng.uniform(size=(2, 3)))
+    directions, scales = rng.normal(size=(4, 3)), np.array([0.1, 0.2, 0.3, 0.4])
+    t = traversals.offsets(5, 2.0)
+    every = traversals.traverse_all(Shades(), anchors, directions, scales, t)
+    assert every.shape[:3] == (4, 2, 5)
+    for at, direction in enumerate(directions):
+        for place in range(2):
+            anchor = Places(anchors.z[place : place + 1])
+            strip = traversals.traverse(
+                Shades(), anchor, direction, scale=scales[at], steps=5, span=2.0
+            )
+            np.testing.assert_array_equal(every[at, place], strip.images)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_that_differ_begin_with_the_first_and_leave_the_outer_ones_out(seed):
+    rng = np.random.default_rng(seed)
+    corners = np.array([[0.0, 0.0], [6.0, 0.0], [0.0, 6.0], [6.0, 6.0]])
+    codes = corners[rng.integers(0, 4, 200)] + 0.1 * rng.standard_normal((200, 2))
+    codes[1] = [90.0, -90.0]  # an outlier is no example
+    chosen = traversals.differing(codes, 3)
+    assert chosen[0] == 0 and 1 not in chosen
+    assert len({tuple(row) for row in (codes[chosen] > 3).tolist()}) == 3  # of three corners
+
+
+def test_images_that_are_all_alike_are_one_image():
+    assert traversals.differing(np.ones((5, 3)), 4).tolist() == [0]

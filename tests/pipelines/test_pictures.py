@@ -136,13 +136,81 @@ def test_an_animation_lasts_as_long_as_asked(finished, ending):
     assert len(durations) > 5  # frames that look alike may be merged, but it does not stand still
 
 
+def moments(done, terminal):
+    """Every frame of an animation as an array, and how long each stands, ms."""
+    with opened(done, terminal) as picture:
+        frames, durations = [], []
+        for frame in range(picture.n_frames):
+            picture.seek(frame)
+            frames.append(np.asarray(picture.convert("RGB")).astype(int))
+            durations.append(picture.info["duration"])
+    return frames, durations
+
+
+@pytest.mark.parametrize("ending", ["gif", "webp"])
+def test_a_traversal_moves_there_and_back(finished, ending):
+    words = ("--dimension", 0, "--seconds", 1, "--fps", 10, "--out", f"one.{ending}", "--json")
+    done = finished("traverse", "runs/small", *words)
+    frames, durations = moments(done, finished)
+    assert sum(durations) == pytest.approx(1000, abs=20)
+    assert len(frames) == 10  # six there and four back; the ends stand once
+    assert done.json["offsets"] == pytest.approx(np.linspace(-3, 3, 6).tolist())
+    for there, back in ((1, 9), (2, 8), (4, 6)):
+        assert np.abs(frames[there] - frames[back]).mean() < 3
+    assert np.abs(frames[0] - frames[5]).mean() > 1
+    content = (finished.folder / done.json["picture"]).read_bytes()
+    assert finished("traverse", "runs/small", *words).code == 0
+    assert (finished.folder / done.json["picture"]).read_bytes() == content
+
+
+def test_all_active_dimensions_move_side_by_side(finished):
+    words = ("--seconds", 0.4, "--fps", 10, "--out", "all.webp", "--json")
+    done = finished("traverse", "runs/small", *words)
+    rows = len(done.json["rows"])
+    assert rows > 1
+    (first, *_), _ = moments(done, finished)
+    assert first.shape[1] == 8 + rows * (96 + 8)
+
+
+def test_a_grid_has_labels_beside_its_rows_and_above_its_columns(finished):
+    words = ("--dimension", 0, "--steps", 5, "--json")
+    sheet = pixels(finished("traverse", "runs/small", *words), finished)
+    head = 17
+    assert sheet.shape[0] == head + 36
+    margin = sheet.shape[1] - (5 * 34 + 2)
+    assert (sheet[head:, :margin] < 128).any()
+    assert (sheet[:head, :margin] == 255).all()
+    dark = (sheet[:head, margin:] < 128).any(axis=(0, 2))
+    columns = np.flatnonzero(dark) // ((5 * 34 + 2) / 5)
+    assert 2 in columns  # the one that did not move is labelled
+
+
+@pytest.mark.parametrize("command", ["sample", "reconstruct"])
+@pytest.mark.parametrize("ending", ["png", "webp", "gif"])
+def test_stills_are_written_by_their_ending(finished, command, ending):
+    words = (command, "runs/small", "--count", 3, "--json")
+    plain = pixels(finished(*words), finished)
+    done = finished(*words, "--out", f"{command}.{ending}")
+    with opened(done, finished) as picture:
+        assert picture.format == ending.upper()
+        other = np.asarray(picture.convert("RGB")).astype(int)
+    difference = np.abs(other - plain)
+    assert difference.max() == 0 if ending != "gif" else difference.mean() < 4
+
+
 @pytest.mark.parametrize(
     ("words", "part"),
     [
         (("morph", "runs/small", "a"), "1 images are named, where 2 are needed"),
         (("morph", "runs/small", "a", "b"), "image a is not in latents.parquet"),
-        (("morph", "runs/small", "--out", "x.mp4"), ".gif or .webp"),
-        (("morph", "runs/small", "--grid", "--out", "x.gif"), "Take .png."),
+        (
+            ("morph", "runs/small", "--out", "x.mp4"),
+            "x.mp4 cannot be written. Let its name end in .png",
+        ),
+        (("traverse", "runs/small", "--out", "x"), "end in .png, .gif, .webp"),
+        (("sample", "runs/small", "--out", "x.jpg"), "end in .png, .gif, .webp"),
+        (("reconstruct", "runs/small", "--out", "x.bmp"), "end in .png, .gif, .webp"),
+        (("morph", "runs/small", "--grid", "--out", "x.gif"), "end in .png."),
         (("reconstruct", "runs/small", "--image", "nobody"), "--image nobody is not in these data"),
         (("reconstruct", "runs/small", "--posterior", "mode"), "mean or sample"),
     ],

@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 
 from latentlab.artifacts import mu_name
+from latentlab.census import PAIR_COLUMNS, TARGET_COLUMNS
 from latentlab.pictures import Strip
-from reports.contents import Contents
+from reports.contents import Census, Contents, Epochs, Evidence, Neighbours
+from tests.reports.evidence import make_evidence
 
 UNIT = "standard deviations of the codes"
 
@@ -89,12 +91,11 @@ def _make_contents(attributes=6, latents=5, side=16, channels=3, seed=0, names=N
             "stages": {"train": {"seconds": 12.5}, "report": {"seconds": 1.5}},
         },
         data={"source": "faces", "images": 1000, "side": side, "channels": channels},
-        positives=dict.fromkeys(targets, 0.25),
         history=history,
         dimensions=pd.DataFrame(
             {
                 "latent": dims,
-                "kl": [2.0 - 0.3 * k for k in range(latents - 1)] + [0.003],
+                "kl": [2.0 * 0.8**k for k in range(latents - 1)] + [0.003],
                 "mean": 0.0,
                 "deviation": 1.0,
                 "active": [True] * (latents - 1) + [False],
@@ -125,9 +126,46 @@ def _make_contents(attributes=6, latents=5, side=16, channels=3, seed=0, names=N
         reconstructions=pictures(4),
         samples=pictures(6),
         strips={name: strip() for name in dims[:-1]},
-        direction_strips={name: strip() for name in targets[1:]},
+        direction_strips={name: strip() for name in list(roles)[1:]},
         faces=(90, 100),
         verdicts=_verdicts(roles),
+        epochs=Epochs((1, 4), pictures(3), np.stack([pictures(3), pictures(3)])),
+        neighbours=Neighbours(
+            draws=pictures(2),
+            by_pixels=pictures(2),
+            by_code=pictures(2),
+            pixels_apart={
+                "draws": rng.uniform(20, 30, 40),
+                "test": rng.uniform(15, 30, 40),
+                "copies": rng.uniform(10, 20, 40),
+            },
+            codes_apart={"draws": rng.uniform(2, 5, 40), "test": rng.uniform(1, 3, 40)},
+            searched=700,
+            train=800,
+        ),
+        census=_census(roles, pictures(4)),
+        evidence=make_evidence(roles, dims[:-1], list(roles)[1:], pictures, UNIT),
+    )
+
+
+def _census(roles, pictures):
+    """Labels and numbers with gaps; the first two labels go together; two pictures are refused."""
+    rows = []
+    for number, (target, role) in enumerate(roles.items()):
+        row = dict.fromkeys(TARGET_COLUMNS, np.nan) | {"target": target, "role": role}
+        row |= {"known": 1000.0 - 10 * number, "missing": 10.0 * number}
+        if role == "attribute":
+            row |= {"positives": 250.0, "share": 250 / row["known"]}
+        else:
+            names = ("low", "quarter", "median", "three_quarters", "high")
+            row |= {"distinct": 900.0} | dict(zip(names, np.linspace(-1, 1, 5), strict=True))
+        rows.append(row)
+    names = list(roles)
+    return Census(
+        targets=pd.DataFrame(rows),
+        pairs=pd.DataFrame([(names[0], names[1], -0.456, -0.5, -0.4, 990)], columns=PAIR_COLUMNS),
+        refused=pd.DataFrame({"what": ["picture"], "reason": ["is empty"], "count": [2]}),
+        pictures=pictures,
     )
 
 
@@ -157,6 +195,15 @@ def _verdicts(roles):
     return pd.DataFrame(rows)
 
 
+def _unmoved(verdicts):
+    """The same targets where nothing could be moved."""
+    known = ["target", "role", "verdict", "rule"]
+    empty = verdicts.assign(**{name: np.nan for name in verdicts if name not in known})
+    return empty.assign(
+        verdict="cannot measure", rule="nothing was moved: no decoder was used"
+    ).astype({"judge": object})
+
+
 def _without_model(contents):
     """What `analyze` has: tables, but no model, no history, no pictures."""
     nothing = np.empty((0, 1, 1, 3), dtype=np.uint8)
@@ -174,6 +221,17 @@ def _without_model(contents):
         strips={},
         direction_strips={},
         faces=None,
+        epochs=None,
+        neighbours=None,
+        census=replace(contents.census, pictures=nothing, refused=pd.DataFrame()),
+        verdicts=_unmoved(contents.verdicts),
+        evidence=Evidence(
+            controls=contents.evidence.controls,
+            needed=contents.evidence.needed,
+            correlations=contents.evidence.correlations,
+            densities=contents.evidence.densities,
+            spreads=contents.evidence.spreads,
+        ),
     )
 
 
@@ -190,3 +248,31 @@ def contents():
 @pytest.fixture(scope="session")
 def without_model(contents):
     return _without_model(contents)
+
+
+@pytest.fixture(scope="session")
+def gallery():
+    """What a gallery's page is made of: three runs, a comparison, a run half done."""
+    from reports.gallery.contents import GalleryComparison, GalleryContents, Unfinished
+    from tests.reports.test_gallery import made_run
+
+    return GalleryContents(
+        "runs",
+        tuple(map(made_run, range(3))),
+        (GalleryComparison("beta: faces", "sweep/comparison", "./sweep/c.html", 12.0, 4.0),),
+        (Unfinished("half", "no report yet; done: train", "latentlab encode half"),),
+    )
+
+
+@pytest.fixture(scope="session")
+def comparison():
+    """What a comparison's page is made of: nine runs in three groups, and a run left out."""
+    from latentlab.comparison.groups import group_runs
+    from latentlab.comparison.runs import LeftOut
+    from tests.latentlab.comparison import made
+    from tests.reports.test_comparison import a_face, control, make_contents
+
+    runs = made.runs(control=control)
+    face = a_face([group.name for group in group_runs(runs).groups])
+    left = (LeftOut("beta_32_seed_0", "unfinished: no latents.parquet"),)
+    return make_contents(runs, [face], left_out=left)
