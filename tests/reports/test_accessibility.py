@@ -241,7 +241,7 @@ def test_tables_pictures_and_parts_are_named(paths, open_page, kind):
     assert len(set(names)) == len(names)
 
 
-def test_a_chart_is_told_in_words(paths, open_page, make_contents):
+def test_a_chart_is_told_in_words(paths, open_page):
     page = open_page(paths["report"]).page
     label = page.locator("#history-kl svg").get_attribute("aria-label")
     assert label.startswith("KL")
