@@ -30,6 +30,7 @@ def encode_images(
     features: Features = "mean",
     likelihood_samples: int = 0,
     seed: int = 0,
+    rows: range | None = None,
     progress: Callable[[int], None] = lambda images: None,
 ) -> Iterator[pd.DataFrame]:
     """The posterior of every image, in the order of `samples`, a batch at a time.
@@ -42,6 +43,7 @@ def encode_images(
         likelihood_samples: Draws that the likelihood of each image is estimated from; 0 leaves it
             out.
         seed: Of the draws.
+        rows: Encode only these, a range that begins at a multiple of `batch_size`; all by default.
         progress: Called with the number of images just encoded.
 
     Yields:
@@ -54,9 +56,12 @@ def encode_images(
         ConfigError: this posterior has no histogram, or no likelihood.
     """
     model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-    for start in range(0, len(samples), batch_size):
-        rows = np.arange(start, min(start + batch_size, len(samples)))
-        batch = pictures.batch(rows, device)
+    wanted = range(len(samples)) if rows is None else rows
+    if wanted.start % batch_size:
+        raise ValueError(f"rows begin at {wanted.start}, which is no multiple of {batch_size}")
+    for start in range(wanted.start, wanted.stop, batch_size):
+        at = np.arange(start, min(start + batch_size, wanted.stop))
+        batch = pictures.batch(at, device)
         posterior = model.encode(batch.x, batch.condition)
         check_encoding(posterior, features, likelihood_samples)
         noise = torch_generator(seed, "encoding", start)
@@ -67,10 +72,10 @@ def encode_images(
             parts["log_likelihood"] = log_likelihood(model, batch, likelihood_samples, noise)
         values = torch.stack(list(parts.values()), dim=1).float().cpu().numpy()
         frame = pd.DataFrame(values, columns=list(parts))
-        frame.insert(0, "image_id", samples["image_id"].to_numpy()[rows])
-        frame.insert(1, "split", samples["split"].to_numpy()[rows])
+        frame.insert(0, "image_id", samples["image_id"].to_numpy()[at])
+        frame.insert(1, "split", samples["split"].to_numpy()[at])
         yield frame
-        progress(len(rows))
+        progress(len(at))
 
 
 def check_encoding(posterior: Posterior, features: Features, likelihood_samples: int) -> None:

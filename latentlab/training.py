@@ -21,8 +21,10 @@ from latentlab.errors import DataError, StoppedError
 from latentlab.models.vae import VAE
 from latentlab.objectives import Objective, Step, Terms
 from latentlab.objectives.terms import FINAL_STEP
-from latentlab.randomness import stream, torch_generator
+from latentlab.randomness import stream
+from latentlab.ranks import ALONE, Ranks
 
+READ_EVERY = 20  # steps between looks at the loss, each of which waits for the device
 UNDERFIT = 0.01  # share by which the validation loss still falls in an epoch
 
 
@@ -118,6 +120,21 @@ class _Sums:
         kl = self.kl / self.images
         return int((active & (kl >= MIN_KL)).sum() if bool(kl.any()) else active.sum())
 
+    def over(self, ranks: Ranks) -> "_Sums":
+        """Added up over the processes that train together."""
+        if ranks.size == 1:
+            return self
+        mine = {"reconstruction": self.reconstruction, "loss": self.loss, "kl": self.kl}
+        mine |= {"mu": self.mu, "mu_squares": self.mu_squares}
+        mine |= {f"extra {name}": value for name, value in self.extra.items()}
+        found: dict[str, Any] = ranks.summed({**mine, "images": self.images})
+        extra = {
+            name.removeprefix("extra "): found.pop(name)
+            for name in list(found)
+            if name.startswith("extra ")
+        }
+        return _Sums(**found, extra=extra, seconds=self.seconds, beta=self.beta)
+
     def to(self, device: torch.device) -> "_Sums":
         def placed(value: Any) -> Any:
             if isinstance(value, dict):
@@ -208,6 +225,7 @@ def fit(
     on_epoch: Callable[[dict[str, Any], bool, VAE], None],
     on_step: Callable[[Progress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
+    ranks: Ranks = ALONE,
 ) -> list[dict[str, float]]:
     """Train `model` in place until the recipe's epochs are done or its patience is at an end.
 
@@ -220,6 +238,8 @@ def fit(
         on_step: Called after every step.
         should_stop: Asked after every step; when true the state goes to `on_epoch` and the loop
             ends with StoppedError.
+        ranks: The processes that train together. All call this with the same arguments and state,
+            and all call the hooks.
 
     Returns:
         The history, one dict an epoch: epoch, train_* and valid_* means in nats per image, KL per
@@ -227,8 +247,10 @@ def fit(
 
     Raises:
         StoppedError: `should_stop` said so.
-        DataError: the loss stopped being a finite number.
+        DataError: the loss stopped being a finite number, at most READ_EVERY steps ago; the states
+            handed to `on_epoch` are from before that.
     """
+    ranks.check(model, objective)
     weights = _Weights(model, objective, recipe, seed, device)
     sums = _Sums.zero(model.latents, device)
     history: list[dict[str, float]] = []
@@ -236,7 +258,9 @@ def fit(
     if state is not None:
         weights.restore(state)
         epoch, batch, step, history = (state[key] for key in ("epoch", "batch", "step", "history"))
-        sums = _Sums(**state["sums"]).to(device)
+        if ranks.leads:  # the sums of all, which are added up again
+            sums = _Sums(**state["sums"]).to(device)
+    forward = ranks.forward(model, objective)
 
     def snapshot() -> dict[str, Any]:
         return {
@@ -254,41 +278,46 @@ def fit(
         for rows in epoch_batches(
             train, batch_size=recipe.batch_size, seed=seed, epoch=epoch, first=batch
         ):
-            noise = torch_generator(seed, "posterior", step)
+            share = ranks.share(rows)
+            noise = ranks.generator(seed, "posterior", step, share)
             with _arithmetic(recipe, device):
                 at = Step(noise, step, weights.critic)
-                terms = objective(model, pictures.batch(rows, device), at)
-            weights.update(terms)
-            sums.add(terms)
+                terms = forward(pictures.batch(share.rows, device), at)
+            weights.update(ranks.weighted(terms, share))
+            if share.count:
+                sums.add(terms)
             batch, step = batch + 1, step + 1
-            reading = step % 20 == 0
+            reading = step % READ_EVERY == 0
             on_step(
                 Progress(
                     epoch + 1,
                     recipe.epochs,
-                    sums.images,
+                    min(batch * recipe.batch_size, len(train)),
                     len(train),
-                    float(sums.loss) / sums.images if reading else None,
+                    float(sums.loss) / max(sums.images, 1) if reading else None,
                 )
             )
-            if should_stop():
+            # The sums stay infinite or NaN once a loss was, and weights that saw it never recover.
+            stopping = ranks.any(should_stop())
+            looking = reading or stopping
+            if looking and ranks.any(not bool(torch.isfinite(sums.loss))):
+                raise _diverged(epoch + 1, recipe)
+            if stopping:
                 sums.seconds += time.monotonic() - began
+                sums = sums.over(ranks)
                 on_epoch(snapshot(), False, weights.kept)
                 raise StoppedError(f"stopped in epoch {epoch + 1} of {recipe.epochs}")
         seconds = sums.seconds + time.monotonic() - began
+        sums = sums.over(ranks)
         entry: dict[str, float] = {"epoch": epoch + 1, **sums.means("train")}
         with _arithmetic(recipe, device):
             checked = evaluate(
                 weights.kept, objective, pictures, valid,
-                batch_size=recipe.batch_size, seed=seed, critic=weights.critic,
+                batch_size=recipe.batch_size, seed=seed, critic=weights.critic, ranks=ranks,
             )  # fmt: skip
         entry |= checked.means("valid")
         if not np.isfinite(list(entry.values())).all():
-            raise DataError(
-                f"the loss is not a finite number in epoch {epoch + 1}: training has diverged."
-                f" Lower train.learning_rate (now {recipe.learning_rate:g}), or set train.clip,"
-                " and train again."
-            )
+            raise _diverged(epoch + 1, recipe)
         entry |= {
             "active_units": sums.active_units(min_variance(model.head.feature)),
             "beta": sums.beta,
@@ -302,9 +331,17 @@ def fit(
         history = [*history, entry]
         epoch, batch, sums = epoch + 1, 0, _Sums.zero(model.latents, device)
         on_epoch(snapshot(), best, weights.kept)
-        if should_stop() and epoch < recipe.epochs:
+        if ranks.any(should_stop()) and epoch < recipe.epochs:
             raise StoppedError(f"stopped after epoch {epoch} of {recipe.epochs}")
     return history
+
+
+def _diverged(epoch: int, recipe: Recipe) -> DataError:
+    return DataError(
+        f"the loss is not a finite number in epoch {epoch}: training has diverged."
+        f" Lower train.learning_rate (now {recipe.learning_rate:g}), or set train.clip,"
+        " and train again. What was kept after earlier epochs is untouched."
+    )
 
 
 @torch.no_grad()
@@ -317,6 +354,7 @@ def evaluate(
     batch_size: int,
     seed: int,
     critic: nn.Module | None = None,
+    ranks: Ranks = ALONE,
 ) -> _Sums:
     """Sums of the objective's terms over the given rows, with the same noise at every call.
 
@@ -326,10 +364,12 @@ def evaluate(
     model.eval()
     sums = _Sums.zero(model.latents, device)
     for number, block in enumerate(row_blocks(rows, batch_size)):
-        noise = torch_generator(seed, "evaluation", number)
+        share = ranks.share(block)
+        noise = ranks.generator(seed, "evaluation", number, share)
         at = Step(noise, FINAL_STEP, critic)
-        sums.add(objective(model, pictures.batch(block, device), at))
-    return sums
+        if share.count:
+            sums.add(objective(model, pictures.batch(share.rows, device), at))
+    return sums.over(ranks)
 
 
 def concerns(history: Sequence[dict[str, float]], latents: int) -> list[str]:

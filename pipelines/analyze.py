@@ -92,18 +92,23 @@ def analyze_tables(
     write_table(folder.latents_path, latents)
     for name, table in tables.items():
         folder.write_table(name, table)
-    _write_report(folder, tables, targets, title)
+    write_report(folder, latents, tables, targets, title)
 
 
-def _write_report(
-    folder: "RunFolder", tables: "dict[str, pd.DataFrame]", targets: "Targets", title: str
+def write_report(
+    folder: "RunFolder",
+    latents: "pd.DataFrame",
+    tables: "dict[str, pd.DataFrame]",
+    targets: "Targets",
+    title: str,
 ) -> None:
     import numpy as np
     import pandas as pd
 
     from latentlab import files
     from latentlab.truth import dependence_on_factors
-    from pipelines.report import positives
+    from pipelines import report_evidence
+    from pipelines.report_training import data_census
     from reports.build import build
     from reports.claims import claims
     from reports.contents import Contents
@@ -114,7 +119,6 @@ def _write_report(
         config={},
         provenance={},
         data={},
-        positives=positives(targets),
         history=pd.DataFrame(),
         truth=dependence_on_factors(targets),
         originals=nothing,
@@ -122,6 +126,13 @@ def _write_report(
         samples=nothing,
         strips={},
         direction_strips={},
+        census=data_census(targets),
+        evidence=report_evidence.evidence_of(
+            {name: tables[name] for name in report_evidence.TABLES if name in tables},
+            latents,
+            tables["dimensions"],
+            targets,
+        ),
         **{
             name: tables[name]
             for name in ("dimensions", "probes", "rankings", "metrics", "verdicts")
@@ -143,8 +154,16 @@ def analyze(
         int, typer.Option(min=2, help="Of train, for a label to be probed.")
     ] = 20,
     seed: Annotated[int, typer.Option(min=0, help="Of all that is drawn.")] = 0,
+    out_of_core: Annotated[
+        bool,
+        typer.Option("--out-of-core", help="Read the tables in passes, as a folder's always are."),
+    ] = False,
 ) -> None:
-    """Examine latents that any model made, without a decoder: probes, ranks, metrics, a report."""
+    """Examine latents that any model made, without a decoder: probes, ranks, metrics, a report.
+
+    LATENTS may be a folder of parquet files larger than memory; LABELS are then parquet too, of
+    the same images in the same order.
+    """
     from dataclasses import replace
 
     from latentlab import files
@@ -152,10 +171,29 @@ def analyze(
     from latentlab.errors import ConfigError, DataError, MissingArtifactError
     from latentlab.naming import unknown
 
-    if not latents.is_file():
+    if not latents.exists():
         raise MissingArtifactError(f"{latents} does not exist. Give a latents table in parquet.")
     if (out / "config.yaml").is_file():
         raise ConfigError(f"{out} holds a run of latentlab's own. Choose another --out.")
+    if latents.is_dir() or out_of_core:
+        from pipelines.analyze_parts import analyze_parts
+
+        folder = RunFolder(out)
+        with files.sole_writer(out):
+            count = analyze_parts(
+                latents,
+                labels,
+                folder,
+                factors=tuple(factor or ()),
+                resamples=resamples,
+                min_positives=min_positives,
+                seed=seed,
+            )
+        console.result(
+            {"tables": str(out / "tables"), "report": str(folder.report_path), "targets": count},
+            f"{count} targets. The report: {folder.report_path}",
+        )
+        return
     table, targets = read_labels(labels, read_table(latents))
     if table.empty:
         raise DataError(f"No image of {latents} has a split.")

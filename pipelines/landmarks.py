@@ -6,20 +6,30 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipelines import console
+from pipelines.parts import AddressOption, EngineOption, JoinOption, PartsOption, ShardOption
 
 if TYPE_CHECKING:
     from latentlab.artifacts import DataFolder
 
 
 def ensure_landmarks(data: "DataFolder", *, model: Path | None, workers: int) -> None:
-    """Measure every original picture of a data folder, unless that is done already."""
+    """Measure every original picture of a data folder, unless that is done already; who comes
+    while another process does it waits for that one."""
+    from pipelines.prepare import alone
+
+    if data.landmarks_path.is_file():
+        return
+    with alone(data.path, data.path / ".landmarks.lock"):
+        if not data.landmarks_path.is_file():
+            _measure(data, model=model, workers=workers)
+
+
+def _measure(data: "DataFolder", *, model: Path | None, workers: int) -> None:
     from latentlab import artifacts
     from latentlab.data.prepared import originals
     from latentlab.landmarks.detector import FaceDetector, measure_source
     from latentlab.landmarks.model_file import find_model
 
-    if data.landmarks_path.is_file():
-        return
     found = find_model(model)
     with FaceDetector(found):
         pass  # what keeps MediaPipe from starting is told here in one line, not by every worker
@@ -41,11 +51,26 @@ def landmarks(
         Path | None, typer.Option(help="MediaPipe's face_landmarker.task, if not found by itself.")
     ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 takes one a core.")] = 0,
+    shard: ShardOption = None,
+    join: JoinOption = False,
+    engine: EngineOption = None,
+    parts: PartsOption = 0,
+    address: AddressOption = None,
 ) -> None:
-    """Measure mouth, eyes, brows and head of every original picture."""
+    """Measure mouth, eyes, brows and head of every original picture.
+
+    On many machines: --shard i/n on each, then --join; or --engine ray.
+    """
     from latentlab.artifacts import DataFolder
+    from pipelines.landmark_parts import measure_in_parts
+    from pipelines.parts import Asked
 
     folder = DataFolder.open(data)
+    asked = Asked(shard, join, engine, parts, workers, address)
+    if not asked.whole:
+        made = measure_in_parts(folder, model=model, workers=workers, asked=asked)
+        console.result({"landmarks": str(made)}, f"Wrote {made}")
+        return
     ensure_landmarks(folder, model=model, workers=workers)
     table = folder.landmarks()
     assert table is not None  # just made

@@ -12,14 +12,18 @@ if TYPE_CHECKING:
 
     from pipelines.stages import Workspace
 
-TABLES = ("probes", "controls", "directions", "rankings", "needed", "dimensions")
+TABLES = (
+    "probes", "controls", "directions", "probe_weights", "rankings", "needed", "dimensions",
+)  # fmt: skip
 
 
 def ensure_probed(work: "Workspace", *, fresh: bool = False) -> None:
     """Fit and score the probes and rank the dimensions, unless that was done on these inputs."""
     from latentlab import files
+    from latentlab.artifacts import latent_columns
     from latentlab.dimensions import summarize_dimensions
     from latentlab.probes.analysis import probe_targets
+    from latentlab.probes.weights import weight_table
     from latentlab.rankings import dimensions_needed, rank_dimensions
     from pipelines.stages import Stage
 
@@ -56,6 +60,7 @@ def ensure_probed(work: "Workspace", *, fresh: bool = False) -> None:
         run.write_table("probes", results.probes)
         run.write_table("controls", results.controls)
         run.write_table("directions", results.directions)
+        run.write_table("probe_weights", weight_table(results.fits, latent_columns(latents)))
         run.write_table("dimensions", summarize_dimensions(latents))
         run.write_table(
             "rankings",

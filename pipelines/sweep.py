@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from pipelines.parts import AddressOption
 from pipelines.sweep_plan import asked_for, enter
 from pipelines.sweep_status import tell_plan
 from pipelines.sweep_work import do_runs, ready_data, run_command, shares
@@ -28,6 +29,10 @@ def start(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Runs at a time; as many as cores if not given.")
     ] = None,
+    engine: Annotated[
+        str, typer.Option(help="Where runs are done: processes of this machine, or ray.")
+    ] = "processes",
+    address: AddressOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List the runs and do nothing.")
     ] = False,
@@ -37,6 +42,12 @@ def start(
     Repeat the command to go on where it stopped; start it again elsewhere to help. How far it is:
     latentlab sweep status SWEEP.
     """
+    from latentlab.errors import ConfigError
+
+    if engine not in ("processes", "ray"):
+        raise ConfigError(f"--engine {engine}: a sweep knows processes and ray.")
+    if address is not None and engine != "ray":
+        raise ConfigError("--address is that of a Ray cluster: give --engine ray with it.")
     asked = asked_for(config, tuple(set_ or []), seeds=seeds, only=tuple(variant or []), out=out)
     if dry_run:
         tell_plan(asked.sweep, list(asked.configs))
@@ -47,4 +58,14 @@ def start(
     processes, threads = shares(workers, left)
     if left:
         ready_data(left)
-    do_runs(folder, names, processes, threads, lambda run: run_command(run, threads))
+    if engine == "ray":
+        processes = workers or 0  # as many as the cluster has room for
+    do_runs(
+        folder,
+        names,
+        processes,
+        threads,
+        lambda run: run_command(run, threads),
+        engine=engine,
+        address=address,
+    )

@@ -38,15 +38,10 @@ def ready_data(configs: "Iterable[Config]") -> None:
         if config.landmarks.enabled:
             find_model(config.landmarks.model)
     for config in different.values():
-        folder = config.data.folder
-        with files.taking_turns(
-            folder.with_name(f".{folder.name}.lock"),
-            partial(console.say, f"{folder}: waiting for the process that makes it"),
-        ):
-            data = ensure_data(config)
-            if config.landmarks.enabled:
-                faces = config.landmarks
-                ensure_landmarks(data, model=faces.model, workers=faces.workers)
+        data = ensure_data(config)
+        if config.landmarks.enabled:
+            faces = config.landmarks
+            ensure_landmarks(data, model=faces.model, workers=faces.workers)
 
 
 class Work:
@@ -169,19 +164,27 @@ def do_runs(
     workers: int,
     threads: int,
     command: "Callable[[Path], tuple[str, ...]]",
+    *,
+    engine: str = "processes",
+    address: str | None = None,
 ) -> None:
     """Do what is left of these runs, so many at a time with so many threads each.
 
     Args:
         command: Run folder -> the words that do the run.
+        engine: `processes` of this machine, or `ray` on the cluster at `address`.
 
     Raises:
         CheckFailedError: runs failed.
         StoppedError: this process or one of its runs was asked to stop.
     """
+    from pipelines import ray_workers
+    from pipelines import workers as local_workers
     from pipelines.stopping import stop_requests
-    from pipelines.workers import carry_out
 
+    carry_out: Callable[..., None] = local_workers.carry_out
+    if engine == "ray":
+        carry_out = partial(ray_workers.carry_out, address=address, cores=threads)
     with stop_requests() as stop:
         work = Work(sweep, names, stop, command)
         carry_out(

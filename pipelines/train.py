@@ -1,5 +1,6 @@
 """`latentlab train`: a data folder to a model."""
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,8 +9,10 @@ import typer
 from pipelines import console
 
 if TYPE_CHECKING:
+    from latentlab.config import Config
     from latentlab.data.batches import Pictures
     from latentlab.models.vae import VAE
+    from latentlab.ranks import Ranks
     from pipelines.stages import Stage, Workspace
 
 
@@ -35,20 +38,30 @@ def train_stage(work: "Workspace") -> "Stage":
     )
 
 
-def ensure_trained(work: "Workspace", *, resume: bool = False, fresh: bool = False) -> None:
+def ensure_trained(
+    work: "Workspace",
+    *,
+    resume: bool = False,
+    fresh: bool = False,
+    ranks: "Ranks | None" = None,
+) -> None:
     """Train the run's model unless that is done; interrupted training goes on where it stopped.
 
     Args:
         resume: Insist on going on: without a state to go on from, refuse to start.
         fresh: Forget finished and half-finished training.
+        ranks: The processes that train together; the first of them alone writes.
     """
-    stage = train_stage(work)
-    if fresh or not stage.current:
-        with stage.recorded():
-            _train(work, resume=resume, fresh=fresh)
+    from latentlab.ranks import ALONE
+
+    ranks, stage = ranks or ALONE, train_stage(work)
+    todo = ranks.any(fresh or not stage.current)
+    if todo:
+        with stage.recorded() if ranks.leads else nullcontext():
+            _train(work, ranks, resume=resume, fresh=fresh)
 
 
-def _train(work: "Workspace", *, resume: bool, fresh: bool) -> None:
+def _train(work: "Workspace", ranks: "Ranks", *, resume: bool, fresh: bool) -> None:
     import numpy as np
     import pandas as pd
 
@@ -79,17 +92,24 @@ def _train(work: "Workspace", *, resume: bool, fresh: bool) -> None:
     )
     given = pictures_for(model, data)
     split = data.samples()["split"].to_numpy()
-    state = _state_to_resume(work, resume=resume, fresh=fresh)
+    _require_space(work, model)
+    state = _state_to_resume(work, resume=resume, fresh=fresh) if ranks.leads else None
+    ranks.wait()  # until the first has removed the states of other trainings
+    if not ranks.leads:
+        state = checkpoints.load_state(run.checkpoints_folder)
     grid = _Grid(work, given)
     steps = -(-int((split == "train").sum()) // config.train.batch_size) * config.train.epochs
 
     def on_epoch(state: dict[str, Any], best: bool, model: "VAE") -> None:
-        checkpoints.save_state(
-            run.checkpoints_folder, state["step"], state | {"key": _key(work)}, best=best
-        )
+        if not ranks.leads:
+            return
+        # The state comes last: who is killed before it does the epoch again, and all of this.
         if state["batch"] == 0:
             run.write_history(pd.DataFrame(state["history"]))
             grid.write(model, state["epoch"])
+        checkpoints.save_state(
+            run.checkpoints_folder, state["step"], state | {"key": _key(work)}, best=best
+        )
 
     with (
         stop_requests() as stop,
@@ -117,11 +137,14 @@ def _train(work: "Workspace", *, resume: bool, fresh: bool) -> None:
                 on_epoch=on_epoch,
                 on_step=on_step,
                 should_stop=lambda: stop.made,
+                ranks=ranks,
             )
         except StoppedError as error:
             error.exit_code = stop.exit_code
             error.args = (f"{error}. Go on with `latentlab train {run.path} --resume`.",)
             raise
+    if not ranks.leads:
+        return
     model.load_state_dict(kept_weights(checkpoints.best_state(run.checkpoints_folder)))
     run.write_history(pd.DataFrame(history))
     checkpoints.save_model(run.model_folder, model, description, model_card(work, history))
@@ -133,6 +156,18 @@ def _train(work: "Workspace", *, resume: bool, fresh: bool) -> None:
         f" nats, {last['active_units']} of {model.latents} dimensions active"
         f" ({files.digest(run.model_folder / 'model.safetensors')[:12]})"
     )
+
+
+def _require_space(work: "Workspace", model: "VAE") -> None:
+    """Refuse to train where the states would not fit on the disk."""
+    from latentlab import checkpoints, files
+
+    config = work.config.train
+    weights = sum(weight.numel() * weight.element_size() for weight in model.state_dict().values())
+    copies = 3 + bool(config.average)  # the weights, Adam's two moments, and their average
+    states = checkpoints.KEPT + 2  # the best, and one that is being written
+    needed = weights * (copies * states + 1)  # and the model itself
+    files.require_space(work.run.path, needed, "the states of training")
 
 
 def _key(work: "Workspace") -> str:
@@ -149,7 +184,11 @@ def _state_to_resume(work: "Workspace", *, resume: bool, fresh: bool) -> dict[st
     from latentlab.errors import MissingArtifactError
 
     folder = work.run.checkpoints_folder
-    state = None if fresh else checkpoints.load_state(folder)
+    state = None
+    if not fresh:
+        state = checkpoints.load_state(
+            folder, lambda error: console.say(f"Warning: {error} Going on from the state before.")
+        )
     if state is not None and state["key"] != _key(work):
         if resume:
             raise MissingArtifactError(
@@ -165,6 +204,8 @@ def _state_to_resume(work: "Workspace", *, resume: bool, fresh: bool) -> dict[st
                 f"{folder} holds no state to resume from. Start without --resume."
             )
         checkpoints.clear_states(folder)
+        for grid in work.run.grids_folder.glob("epoch_*.png"):
+            grid.unlink()  # of epochs that this training may never reach
     return state
 
 
@@ -213,19 +254,59 @@ def train(
         bool, typer.Option("--fresh", help="Train anew, even where training is done.")
     ] = False,
 ) -> None:
-    """Train the model of a run."""
-    from latentlab import config as configs
-    from latentlab import files
-    from pipelines.prepare import ensure_data
-    from pipelines.stages import device_override, open_workspace, start_run
+    """Train the model of a run.
 
-    if config is not None:
-        wanted = configs.load(config, tuple(set_ or []))
-        start_run(run, wanted)
-        ensure_data(wanted)
-    work = open_workspace(run, device_override(device))
-    with files.sole_writer(work.run.path):
+    On several processes or GPUs: torchrun --nproc-per-node 2 -m pipelines train RUN.
+    """
+    from latentlab import config as configs
+    from latentlab.ranks import several
+    from pipelines.stages import device_override, open_workspace
+
+    wanted = None if config is None else configs.load(config, tuple(set_ or []))
+    if several():
+        _train_together(run, wanted, device, resume=resume, fresh=fresh)
+        return
+    with _held(run, wanted):
+        work = open_workspace(run, device_override(device))
         ensure_trained(work, resume=resume, fresh=fresh)
+    _tell(work)
+
+
+def _held(run: Path, wanted: "Config | None") -> "AbstractContextManager[Any]":
+    """Hold the run folder, which becomes that of a config if one is given."""
+    from latentlab import files
+    from latentlab.artifacts import RunFolder
+    from pipelines.prepare import ensure_data
+    from pipelines.stages import started_run
+
+    if wanted is None:
+        return files.sole_writer(RunFolder.open(run).path)
+    ensure_data(wanted)
+    return started_run(run, wanted)
+
+
+def _train_together(
+    run: Path, wanted: "Config | None", device: str | None, *, resume: bool, fresh: bool
+) -> None:
+    """The part of one process in training by several; the first of them holds the run folder."""
+    from latentlab import config as configs
+    from latentlab.artifacts import RunFolder
+    from latentlab.ranks import joined
+    from latentlab.training import choose_device
+    from pipelines.stages import device_override, open_workspace
+
+    settings = wanted or configs.load_saved(RunFolder.open(run).config_path)
+    with joined(choose_device(device or settings.train.device)) as ranks:
+        console.manner.quiet |= not ranks.leads
+        with _held(run, wanted) if ranks.leads else nullcontext():
+            ranks.wait()  # until the first has made what the others read
+            work = open_workspace(run, device_override(device))
+            ensure_trained(work, resume=resume, fresh=fresh, ranks=ranks)
+            if ranks.leads:
+                _tell(work)
+
+
+def _tell(work: "Workspace") -> None:
     last = work.run.history().iloc[-1]
     console.result(
         {"model": str(work.run.model_folder), "valid_loss": float(last["valid_loss"])},

@@ -1,7 +1,7 @@
 """Tasks as processes of their own on this machine, a few at a time.
 
-`carry_out` is the seam for another engine: it takes tasks as workers become free and tells how each
-ended, and knows nothing of what the tasks do.
+`carry_out` takes tasks as workers become free and tells how each ended, and knows nothing of what
+the tasks do. `ray_workers.carry_out` does the same on a cluster.
 """
 
 import contextlib
@@ -81,11 +81,17 @@ def carry_out(
         raise
 
 
-def _started(task: Task, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def begin_log(task: Task) -> None:
+    """Write the line above what the task will say."""
     task.log.parent.mkdir(parents=True, exist_ok=True)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     with task.log.open("ab", buffering=0) as log:
         log.write(f"{RULE} {task.name}, {now}\n".encode())
+
+
+def _started(task: Task, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    begin_log(task)
+    with task.log.open("ab", buffering=0) as log:
         return subprocess.Popen(
             task.command,
             stdin=subprocess.DEVNULL,

@@ -8,7 +8,7 @@ import pandas as pd
 from latentlab.alignment import TEXT
 from latentlab.errors import DataError
 from latentlab.judges.judge import Judge
-from latentlab.probes.analysis import MIN_CLASS_TEST, MIN_KNOWN_TEST
+from latentlab.probes.obstacles import MIN_CLASS_TEST, MIN_KNOWN_TEST
 from latentlab.probes.scoring import SCORES, bootstrap_counts, estimate
 
 METRIC_OF = {"attribute": "auc", "statistic": "r", "factor": "r"}

@@ -93,27 +93,62 @@ def mutual_information(
         Mutual information, never negative, (latents, factors); entropies of the codes (latents,)
         and of the classes (factors,).
     """
-    images = len(codes)
-    code_starts, class_starts = _starts(codes), _starts(classes)
-    joint = np.zeros((code_starts[-1], class_starts[-1]))
-    step = max(64, CELLS // (code_starts[-1] + class_starts[-1]))
-    for first in range(0, images, step):
-        rows = slice(first, first + step)
-        # Counts as a product of 0s and 1s; exact, since float32 holds whole numbers up to 2**24.
-        joint += _one_hot(codes[rows], code_starts).T @ _one_hot(classes[rows], class_starts)
-    joint /= images
-    code_shares = _shares(codes, code_starts)
-    class_shares = _shares(classes, class_starts)
-    code_entropies = _sums(_surprise(code_shares), code_starts)
-    class_entropies = _sums(_surprise(class_shares), class_starts)
-    both = _sums(_sums(_surprise(joint), code_starts).T, class_starts).T
-    found = code_entropies[:, None] + class_entropies - both
-    return np.where(found < ROUNDING, 0.0, found), code_entropies, class_entropies
+    counts = Counts.none(codes.max(axis=0) + 1, classes.max(axis=0) + 1)
+    counts.add(codes, classes)
+    return counts.information()
 
 
-def _starts(values: np.ndarray) -> np.ndarray:
-    """Where each column's values begin if all are put side by side, and where the last end."""
-    return np.concatenate([[0], np.cumsum(values.max(axis=0) + 1)]).astype(np.int64)
+@dataclass
+class Counts:
+    """How often the values of codes and classes occur, alone and together.
+
+    Attributes:
+        code_starts, class_starts: Where each column's values begin if all are put side by side, and
+            where the last end.
+        codes, classes: Images with each value.
+        joint: Images with each value of a code and each of a class, (codes, classes).
+    """
+
+    code_starts: np.ndarray
+    class_starts: np.ndarray
+    codes: np.ndarray
+    classes: np.ndarray
+    joint: np.ndarray
+    images: int = 0
+
+    @classmethod
+    def none(cls, code_values: np.ndarray, class_values: np.ndarray) -> "Counts":
+        """Before any image, from the number of values of each column."""
+        starts = [
+            np.concatenate([[0], np.cumsum(values)]).astype(np.int64)
+            for values in (code_values, class_values)
+        ]
+        size, other = (int(each[-1]) for each in starts)
+        alone = np.zeros(size), np.zeros(other)
+        return cls(starts[0], starts[1], *alone, np.zeros((size, other)))
+
+    def add(self, codes: np.ndarray, classes: np.ndarray) -> None:
+        """Count images; whole numbers from 0, (images, columns) each."""
+        step = max(64, CELLS // (len(self.codes) + len(self.classes)))
+        for first in range(0, len(codes), step):
+            rows = slice(first, first + step)
+            one = _one_hot(codes[rows], self.code_starts)
+            other = _one_hot(classes[rows], self.class_starts)
+            # As a product of 0s and 1s; exact, since float32 holds whole numbers up to 2**24.
+            self.joint += one.T @ other
+        self.codes += _tally(codes, self.code_starts)
+        self.classes += _tally(classes, self.class_starts)
+        self.images += len(codes)
+
+    def information(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """As `mutual_information` gives it."""
+        code_shares, class_shares = self.codes / self.images, self.classes / self.images
+        code_entropies = _sums(_surprise(code_shares), self.code_starts)
+        class_entropies = _sums(_surprise(class_shares), self.class_starts)
+        together = _sums(_surprise(self.joint / self.images), self.code_starts)
+        both = _sums(together.T, self.class_starts).T
+        found = code_entropies[:, None] + class_entropies - both
+        return np.where(found < ROUNDING, 0.0, found), code_entropies, class_entropies
 
 
 def _one_hot(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
@@ -123,9 +158,9 @@ def _one_hot(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
     return found
 
 
-def _shares(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """How often each value of each column occurs, (values of all columns,)."""
-    return np.bincount((values + starts[:-1]).ravel(), minlength=starts[-1]) / len(values)
+def _tally(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Images with each value of each column, (values of all columns,)."""
+    return np.bincount((values + starts[:-1]).ravel(), minlength=starts[-1])
 
 
 def _surprise(shares: np.ndarray) -> np.ndarray:

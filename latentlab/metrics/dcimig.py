@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from latentlab.metrics.binned import BINS, information
+from latentlab.metrics.binned import BINS, Information, information
 from latentlab.metrics.mutual_information_gap import lead
 from latentlab.metrics.result import ALL_CONSTANT, Result
 
@@ -31,7 +31,11 @@ def dcimig(
 
     Source: Sepliarskaia et al. 2019 (3CharM), https://arxiv.org/abs/1910.05587.
     """
-    found = information(codes, factors, bins)
+    return dcimig_of(information(codes, factors, bins))
+
+
+def dcimig_of(found: Information) -> Result:
+    """The same from what was counted, wherever the images are."""
     if not len(found.factors):
         return Result(None, ALL_CONSTANT, found.settings)
     leads = np.zeros_like(found.mutual)

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from latentlab.metrics.binned import BINS, information
+from latentlab.metrics.binned import BINS, Information, information
 from latentlab.metrics.importance import completeness, disentanglement
 from latentlab.metrics.result import ALL_CONSTANT, ONE_FACTOR, Result
 
@@ -26,7 +26,11 @@ def entropy_disentanglement(
     Source: Cao et al. 2022, section 3, https://arxiv.org/abs/2206.04756: importance is the mutual
     information as a share of what all latents know of the factor, summed.
     """
-    found = information(codes, factors, bins)
+    return entropy_disentanglement_of(information(codes, factors, bins))
+
+
+def entropy_disentanglement_of(found: Information) -> Result:
+    """The same from what was counted, wherever the images are."""
     if len(found.factors) < 2:
         reason = ONE_FACTOR if len(found.factors) else ALL_CONSTANT
         return Result(None, reason, found.settings)

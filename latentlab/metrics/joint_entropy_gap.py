@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from latentlab.metrics.binned import BINS, information
+from latentlab.metrics.binned import BINS, Information, information
 from latentlab.metrics.mutual_information_gap import lead
 from latentlab.metrics.result import ALL_CONSTANT, Result
 
@@ -29,13 +29,17 @@ def joint_entropy_gap(
     Source: Do & Tran 2020, section 3.4, https://arxiv.org/abs/1908.09961, with binned means where
     they draw from the posterior.
     """
-    found = information(codes, factors, bins)
+    return joint_entropy_gap_of(information(codes, factors, bins))
+
+
+def joint_entropy_gap_of(found: Information) -> Result:
+    """The same from what was counted, wherever the images are."""
     if not len(found.factors):
         return Result(None, ALL_CONSTANT, found.settings)
     best = found.mutual.argmax(axis=0)
     joint = found.code_entropies[best] + found.entropies - found.mutual.max(axis=0)
     plain = joint - lead(found.mutual, axis=0)
-    normalised = 1 - plain / (found.entropies + np.log(bins))
+    normalised = 1 - plain / (found.entropies + np.log(found.bins))
     settings = {
         **found.settings,
         "jemmig": found.by_factor(plain),

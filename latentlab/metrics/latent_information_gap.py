@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from latentlab.metrics.binned import BINS, information
+from latentlab.metrics.binned import BINS, Information, information
 from latentlab.metrics.mutual_information_gap import lead
 from latentlab.metrics.result import ALL_CONSTANT, ONE_FACTOR, Result
 
@@ -26,7 +26,11 @@ def latent_information_gap(
 
     Source: Li et al. 2020, section 4, https://arxiv.org/abs/2002.10549.
     """
-    found = information(codes, factors, bins)
+    return latent_information_gap_of(information(codes, factors, bins))
+
+
+def latent_information_gap_of(found: Information) -> Result:
+    """The same from what was counted, wherever the images are."""
     if len(found.factors) < 2:
         reason = ONE_FACTOR if len(found.factors) else ALL_CONSTANT
         return Result(None, reason, found.settings)

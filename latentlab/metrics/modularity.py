@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from latentlab.metrics.binned import BINS, information
+from latentlab.metrics.binned import BINS, Information, information
 from latentlab.metrics.result import ALL_CONSTANT, ONE_FACTOR, Result
 
 
@@ -26,7 +26,11 @@ def modularity(
 
     Source: Ridgeway & Mozer 2018, section 3, https://arxiv.org/abs/1802.05312, with binned means.
     """
-    found = information(codes, factors, bins)
+    return modularity_of(information(codes, factors, bins))
+
+
+def modularity_of(found: Information) -> Result:
+    """The same from what was counted, wherever the images are."""
     if len(found.factors) < 2:
         reason = ONE_FACTOR if len(found.factors) else ALL_CONSTANT
         return Result(None, reason, found.settings)

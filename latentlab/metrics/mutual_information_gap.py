@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from latentlab.metrics.binned import BINS, information
+from latentlab.metrics.binned import BINS, Information, information
 from latentlab.metrics.result import ALL_CONSTANT
 
 
@@ -57,12 +57,15 @@ def mutual_information_gap(
     Source: Chen et al. 2018, section 4, https://arxiv.org/abs/1802.04942, with binned means as in
     Locatello et al. 2019, https://arxiv.org/abs/1811.12359.
     """
-    found = information(latents, factors, bins)
+    return mutual_information_gap_of(information(latents, factors, bins))
+
+
+def mutual_information_gap_of(found: Information) -> MIG:
+    """The same from what was counted, wherever the images are."""
     leads = lead(found.shares, axis=0)
-    known = found.by_factor(leads)
-    gaps = {str(name): known.get(str(name)) for name in factors.columns}
+    gaps: dict[str, float | None] = {**found.by_factor(leads), **dict.fromkeys(found.reasons)}
     score = float(leads.mean()) if len(leads) else None
-    return MIG(score, gaps, found.reasons, bins, found.rows)
+    return MIG(score, gaps, found.reasons, found.bins, found.rows)
 
 
 def lead(values: np.ndarray, axis: int) -> np.ndarray:

@@ -3,7 +3,8 @@
 An objective is a frozen dataclass: its fields are its settings, calling it gives the `Terms` of a
 batch. It changes nothing and keeps nothing. What it needs of the model's posterior stands in its
 class variable `needs` (`requirements.py`); one without it takes every model but those of discrete
-codes.
+codes. `per_image` is true where the loss of a batch is the mean of losses of its images, so that
+several processes can share a batch (`latentlab.ranks`).
 """
 
 from collections.abc import Callable

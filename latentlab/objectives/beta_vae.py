@@ -43,6 +43,11 @@ class BetaVAE:
     free_bits: Annotated[float, Ge(0)] = 0.0
     reconstruction: Annotated[float, Ge(0)] = 1.0
 
+    @property
+    def per_image(self) -> bool:
+        """Whether the loss of a batch is the mean of its images' own: free bits are not."""
+        return not self.free_bits
+
     def __call__(self, model: VAE, batch: Batch, at: Step) -> Terms:
         posterior = model.encode(batch.x, batch.condition)
         weight = self.weight(at.number)

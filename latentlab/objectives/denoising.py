@@ -1,7 +1,7 @@
 """The clean image from a damaged one."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from annotated_types import Ge, Le
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from latentlab.data.batches import Batch
 from latentlab.models.vae import VAE
+from latentlab.noise import normal, uniform
 from latentlab.objectives.terms import Step, Terms, one_draw, terms
 
 
@@ -34,6 +35,8 @@ class Denoising:
     masked: Annotated[float, Ge(0), Le(1)] = 0.0
     beta: Annotated[float, Ge(0)] = 1.0
 
+    per_image: ClassVar[bool] = True  # the loss of a batch is the mean of its images' own
+
     def __call__(self, model: VAE, batch: Batch, at: Step) -> Terms:
         posterior = model.encode(self.damaged(batch.x, at.generator), batch.condition)
         _, reconstruction, kl = one_draw(model, batch, posterior, at)
@@ -43,8 +46,8 @@ class Denoising:
     def damaged(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """Images, (batch, channels, side, side), with noise first and lost pixels after."""
         if self.noise:
-            x = x + self.noise * torch.randn(x.shape, generator=generator).to(x.device)
+            x = x + self.noise * normal(x.shape, generator).to(x.device)
         if self.masked:
-            seen = torch.rand(x[:, :1].shape, generator=generator) >= self.masked
+            seen = uniform(x[:, :1].shape, generator) >= self.masked
             x = x * seen.to(x.device)
         return x

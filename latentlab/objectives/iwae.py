@@ -31,6 +31,7 @@ class IWAE:
     samples: Annotated[int, Ge(1)] = 5
 
     needs: ClassVar[Need] = "density"
+    per_image: ClassVar[bool] = True  # the loss of a batch is the mean of its images' own
 
     def __call__(self, model: VAE, batch: Batch, at: Step) -> Terms:
         posterior = model.encode(batch.x, batch.condition)

@@ -24,6 +24,7 @@ from latentlab.probes.controls import (
 )
 from latentlab.probes.logistic import LogisticProbe, logistic_paths
 from latentlab.probes.nonlinear import NonlinearProbe
+from latentlab.probes.obstacles import Counted, obstacle
 from latentlab.probes.paths import Paths
 from latentlab.probes.ridge import RidgeProbe, ridge_paths
 from latentlab.probes.scoring import SCORES, bootstrap_counts, estimate
@@ -33,9 +34,6 @@ DEFAULT_PENALTY = 1.0  # where no image of valid has a known target
 PROBE_OF = {"attribute": "logistic", "statistic": "ridge", "factor": "ridge"}
 METRICS_OF = {"logistic": ("auc", "balanced_accuracy", "average_precision"), "ridge": ("r2", "r")}
 LATENTS, NONLINEAR = "latents", "nonlinear"
-MIN_KNOWN = 20  # images of train with a known target
-MIN_KNOWN_TEST = 10
-MIN_CLASS_TEST = 5  # positives, and negatives, in test
 
 PROBE_COLUMNS = (
     "target", "role", "probe", "metric", "value", "low", "high", "baseline", "n", "positives",
@@ -60,6 +58,13 @@ class ProbeResults:
     directions: pd.DataFrame
     fits: dict[str, LogisticProbe | RidgeProbe]
     controls: pd.DataFrame
+
+    def _repr_html_(self) -> str:
+        from latentlab.notebook import table_html
+
+        first = self.probes.drop_duplicates("target")
+        columns = ["target", "role", "metric", "value", "low", "high", "baseline", "n", "reason"]
+        return table_html(first[columns], f"Probes of {len(first)} targets, on test images")
 
     @property
     def together(self) -> pd.DataFrame:
@@ -149,7 +154,7 @@ def probe_targets(
         if reason is None:
             probe = fits[target]
             rows += task.scores(probe.penalty_, _answer(probe, codes[task.rows["test"]]), counts)
-            weights = _direction(probe.coef_, active)
+            weights = direction_on(probe.coef_, active)
             directions += [
                 {"target": target, "probe": task.probe, "latent": latent, "weight": weight}
                 for latent, weight in zip(names, weights, strict=True)
@@ -215,19 +220,8 @@ class _Task:
 
     def obstacle(self, min_positives: int) -> str | None:
         """Why this target cannot be probed, in a sentence; None where it can."""
-        for split, least in (("train", MIN_KNOWN), ("test", MIN_KNOWN_TEST)):
-            if len(self.y[split]) < least:
-                return _too_few(len(self.y[split]), "images with a known value", split, least)
-        for split, least in (("train", min_positives), ("test", MIN_CLASS_TEST)):
-            y = self.y[split]
-            if self.role != "attribute":
-                if np.ptp(y) == 0:
-                    return f"the value is {y[0]:g} in every image of {split}"
-                continue
-            for number, kind in ((y.sum(), "positive"), ((~y).sum(), "negative")):
-                if number < least:
-                    return _too_few(number, f"{kind} images", split, least)
-        return None
+        counted = {split: Counted.of(self.y[split]) for split in ("train", "test")}
+        return obstacle(self.role == "attribute", counted, min_positives)
 
     def choose(self, paths: Paths, index: int, codes: np.ndarray) -> int:
         """Index of the penalty that does best on valid; of DEFAULT_PENALTY where nothing is known.
@@ -399,14 +393,23 @@ def _fits(
         paths = paths_of(ArraySource(codes[train], labels[train]), tried)
         for index, task in enumerate(group):
             chosen = task.choose(paths, index, codes)
-            probe = PROBES[kind](penalty=tried[chosen])
-            probe.adopt(paths.of(index), np.array([chosen]), single=True)
-            probe.n_features_in_ = codes.shape[1]
-            if isinstance(probe, LogisticProbe):
-                probe.classes_ = np.array([False, True])
-                probe.n_iter_ = int(paths.iterations[index])
-            fits[task.target] = probe
+            fits[task.target] = probe_at(kind, paths.of(index), chosen)
     return {task.target: fits[task.target] for task in tasks}
+
+
+def probe_at(kind: str, path: Paths, chosen: int) -> LogisticProbe | RidgeProbe:
+    """The probe of a path of one target at the penalty with this index.
+
+    Args:
+        kind: A name of PROBES.
+    """
+    probe = PROBES[kind](penalty=float(path.penalties[chosen]))
+    probe.adopt(path, np.array([chosen]), single=True)
+    probe.n_features_in_ = path.coef.shape[2]
+    if isinstance(probe, LogisticProbe):
+        probe.classes_ = np.array([False, True])
+        probe.n_iter_ = int(path.iterations[0])
+    return probe
 
 
 def _answer(probe: LogisticProbe | RidgeProbe, codes: np.ndarray) -> np.ndarray:
@@ -436,11 +439,7 @@ def _named(latents: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     return made
 
 
-def _too_few(number: int, what: str, split: str, least: int) -> str:
-    return f"only {number} {what} in {split}; at least {least} are needed"
-
-
-def _direction(coef: np.ndarray, active: np.ndarray) -> np.ndarray:
+def direction_on(coef: np.ndarray, active: np.ndarray) -> np.ndarray:
     """The probe's gradient on the active dimensions, as a unit vector; 0 where there is none.
 
     Codes of inactive dimensions spread so little that a weight per unit of latent space can be

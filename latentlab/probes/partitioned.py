@@ -1,6 +1,5 @@
 """Probes on tables larger than memory: folders of parquet files, read a few rows at a time."""
 
-import difflib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -8,18 +7,22 @@ from typing import TypeVar
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from sklearn.base import clone
 
-from latentlab.artifacts import FEATURES
-from latentlab.errors import DataError, MissingArtifactError
+from latentlab.errors import DataError
 from latentlab.probes.blocks import NO_FOLD, UNIT, Chunk
 from latentlab.probes.logistic import LogisticProbe
 from latentlab.probes.paths import checked_penalties
 from latentlab.probes.ridge import RidgeProbe
-
-BATCH = 65_536  # rows in memory at a time
-_MIX = 2_654_435_761  # Knuth's multiplier: spreads row numbers over folds as if by chance
+from latentlab.streams.reading import (
+    batches,
+    check_columns,
+    dealt,
+    latent_names,
+    numbers,
+    parquet_files,
+    side_by_side,
+)
 
 Probe = TypeVar("Probe", LogisticProbe, RidgeProbe)
 
@@ -81,6 +84,7 @@ class ParquetSource:
     Args:
         folds: Number of folds that rows are dealt to; 0 for none.
         binary: Whether labels must be 0 or 1.
+        split_beside_labels: Whether the column `split` is among the labels.
     """
 
     in_memory = False
@@ -95,58 +99,62 @@ class ParquetSource:
         split: str | None = "train",
         folds: int = 0,
         binary: bool = True,
+        split_beside_labels: bool = False,
     ):
-        self.latents = _files(latents)
-        self.labels = None if labels is None else _files(labels)
+        self.latents = parquet_files(latents)
+        self.labels = None if labels is None else parquet_files(labels)
         self.targets, self.split = list(targets), split
         self.folds, self.binary = folds, binary
         if not self.targets:
             raise ValueError("targets is empty; name at least one column.")
-        self.columns = _latent_columns(self.latents[0]) if columns is None else list(columns)
+        self.columns = latent_names(self.latents[0]) if columns is None else list(columns)
         self._beside = [] if self.labels is not None else self.targets
-        needed = [*self.columns, *self._beside, *(["split"] if split else [])]
+        self._split_beside_labels = split_beside_labels
+        own_split = ["split"] if split and not split_beside_labels else []
+        needed = [*self.columns, *self._beside, *own_split]
         if self.labels is not None:
             needed.append("image_id")
         for path in self.latents:
-            _check_columns(path, needed)
+            check_columns(path, needed)
         for path in self.labels or []:
-            _check_columns(path, ["image_id", *self.targets])
+            check_columns(path, ["image_id", *self.targets])
         self._needed = list(dict.fromkeys(needed))
 
     def chunks(self, labels: bool = True) -> Iterator[Chunk]:
         start = 0
         found = False
         for table, known in self._tables(labels):
-            numbers = np.arange(start, start + len(table))
+            places = np.arange(start, start + len(table))
             start += len(table)
             if self.split:
-                inside = pc.equal(table["split"], self.split).fill_null(False)
+                named = known if self._split_beside_labels else table
+                assert named is not None
+                inside = pc.equal(named["split"], self.split).fill_null(False)
                 inside = inside.to_numpy(zero_copy_only=False)
                 if not inside.any():
                     continue
                 if not inside.all():
-                    table, numbers = table.filter(inside), numbers[inside]
+                    table, places = table.filter(inside), places[inside]
                     known = None if known is None else known.filter(inside)
             found = True
-            yield from self._parts(table, known, numbers)
+            yield from self._parts(table, known, places)
         if not found:
             where = f"of the split {self.split!r} " if self.split else ""
             raise DataError(f"{self.latents[0].parent} has no row {where}to fit to.")
 
     def _parts(
-        self, table: pa.Table, labels: pa.Table | None, numbers: np.ndarray
+        self, table: pa.Table, labels: pa.Table | None, places: np.ndarray
     ) -> Iterator[Chunk]:
-        codes = np.stack([_numbers(table[name], name) for name in self.columns])
+        codes = np.stack([numbers(table[name], name) for name in self.columns])
         if not np.isfinite(codes).all():
-            row = numbers[~np.isfinite(codes).all(axis=0)][0]
+            row = places[~np.isfinite(codes).all(axis=0)][0]
             raise DataError(
                 f"{self.latents[0].parent}: row {row} holds a latent that is missing or infinite."
             )
-        known = None if labels is None else self._known(labels, numbers)
-        fold = np.full(len(numbers), NO_FOLD)
+        known = None if labels is None else self._known(labels, places)
+        fold = np.full(len(places), NO_FOLD)
         if self.folds:
-            mixed = (numbers.astype(np.uint64) * np.uint64(_MIX)) % np.uint64(2**32)
-            fold = (mixed * np.uint64(self.folds) // np.uint64(2**32)).astype(int)
+            fold = dealt(places, self.folds)
         for number in np.unique(fold):
             rows = np.flatnonzero(fold == number)
             for start in range(0, len(rows), UNIT):
@@ -154,9 +162,9 @@ class ParquetSource:
                 part = None if known is None else known[:, at]
                 yield Chunk(codes[:, at], part, int(number))
 
-    def _known(self, labels: pa.Table, numbers: np.ndarray) -> np.ndarray:
+    def _known(self, labels: pa.Table, places: np.ndarray) -> np.ndarray:
         """Labels as numbers, NaN where missing, (targets, rows)."""
-        known = np.stack([_numbers(labels[name], name) for name in self.targets])
+        known = np.stack([numbers(labels[name], name) for name in self.targets])
         wrong = np.isinf(known)
         if self.binary:
             wrong = (known != 0.0) & (known != 1.0) & ~np.isnan(known)
@@ -164,122 +172,18 @@ class ParquetSource:
             target, column = (int(found[0]) for found in np.nonzero(wrong))
             must = "true, false or missing" if self.binary else "a number or missing"
             raise DataError(
-                f"{self.targets[target]} is {known[target, column]:g} in row {numbers[column]};"
+                f"{self.targets[target]} is {known[target, column]:g} in row {places[column]};"
                 f" it must be {must}."
             )
         return known
 
     def _tables(self, labelled: bool) -> Iterator[tuple[pa.Table, pa.Table | None]]:
         """Latents and labels of the same rows."""
-        if self.labels is None or not labelled:
+        if self.labels is None or (not labelled and not self._split_beside_labels):
             unread = set() if labelled else set(self._beside) - set(self.columns)
             names = [name for name in self._needed if name not in unread]
-            for table in _batches(self.latents, names):
+            for table in batches(self.latents, names):
                 yield table, table if labelled else None
             return
-        start = 0
-        names = ["image_id", *self.targets]
-        others = _batches(self.labels, names)
-        for table in _batches(self.latents, self._needed):
-            labels = next(others, None)
-            count = 0 if labels is None else len(labels)
-            if labels is None or count != len(table):
-                raise DataError(
-                    f"{self.labels[0].parent} ends at row {start + count} and"
-                    f" {self.latents[0].parent} goes on. Give both the same rows."
-                )
-            text = pa.large_string()
-            ids, other = table["image_id"].cast(text), labels["image_id"].cast(text)
-            if not ids.equals(other):
-                row = int(np.flatnonzero(~(pc.equal(ids, other).fill_null(False).to_numpy()))[0])
-                raise DataError(
-                    f"Row {start + row} is image_id {ids[row].as_py()!r} in"
-                    f" {self.latents[0].parent} and {other[row].as_py()!r} in"
-                    f" {self.labels[0].parent}. Write both in the same order."
-                )
-            start += len(table)
-            yield table, labels
-        if next(others, None) is not None:
-            raise DataError(
-                f"{self.latents[0].parent} ends at row {start} and {self.labels[0].parent} goes"
-                " on. Give both the same rows."
-            )
-
-
-def _batches(paths: Sequence[Path], columns: Sequence[str]) -> Iterator[pa.Table]:
-    """Tables of BATCH rows across files; the last one is shorter."""
-    waiting: list[pa.Table] = []
-    rows = 0
-    for path in paths:
-        try:
-            with pq.ParquetFile(path) as file:
-                for batch in file.iter_batches(BATCH, columns=list(columns)):
-                    waiting.append(pa.Table.from_batches([batch]).select(list(columns)))
-                    rows += len(batch)
-                    while rows >= BATCH:
-                        whole = pa.concat_tables(waiting, promote_options="permissive")
-                        yield whole.slice(0, BATCH)
-                        waiting, rows = [whole.slice(BATCH)], rows - BATCH
-        except (OSError, pa.ArrowException) as error:
-            reason = " ".join(str(error).split()).rstrip(".")
-            raise DataError(
-                f"{path} is damaged or not parquet: {reason}. Make it again."
-            ) from error
-    if rows:
-        yield pa.concat_tables(waiting, promote_options="permissive")
-
-
-def _numbers(column: pa.ChunkedArray, name: str) -> np.ndarray:
-    """float64 with NaN for null; float32 stays as it is."""
-    try:
-        if pa.types.is_boolean(column.type):
-            column = column.cast(pa.uint8())
-        if not pa.types.is_float32(column.type):
-            column = column.cast(pa.float64())
-        return np.asarray(column.to_numpy())
-    except pa.ArrowException as error:
-        raise DataError(f"Column {name} does not hold numbers ({column.type}).") from error
-
-
-def _files(given: Path | Sequence[Path]) -> list[Path]:
-    if isinstance(given, str | Path):
-        folder = Path(given)
-        found = [folder] if folder.is_file() else sorted(folder.glob("*.parquet"))
-        if not found:
-            raise MissingArtifactError(
-                f"{folder} holds no parquet file. Give a folder of *.parquet or a list of files."
-            )
-        return found
-    found = [Path(path) for path in given]
-    for path in found:
-        if not path.is_file():
-            raise MissingArtifactError(f"{path} does not exist. Give parquet files that do.")
-    if not found:
-        raise MissingArtifactError("No parquet file is given; name at least one.")
-    return found
-
-
-def _schema(path: Path) -> list[str]:
-    try:
-        return list(pq.read_schema(path).names)
-    except (OSError, pa.ArrowException) as error:
-        reason = " ".join(str(error).split()).rstrip(".")
-        raise DataError(f"{path} is damaged or not parquet: {reason}. Make it again.") from error
-
-
-def _latent_columns(path: Path) -> list[str]:
-    names = _schema(path)
-    found = ([name for name in names if name.startswith(f"{kind}_")] for kind in FEATURES)
-    columns = next((columns for columns in found if columns), [])
-    if not columns:
-        raise DataError(f"{path} has no column mu_000. Name the columns to be probed.")
-    return columns
-
-
-def _check_columns(path: Path, needed: Sequence[str]) -> None:
-    names = _schema(path)
-    for name in needed:
-        if name not in names:
-            close = difflib.get_close_matches(name, names, n=1)
-            hint = f"Did you mean {close[0]}?" if close else f"It has {', '.join(names[:12])}."
-            raise DataError(f"{path} has no column {name}. {hint}")
+        more = ["split"] if self.split and self._split_beside_labels else []
+        yield from side_by_side(self.latents, self._needed, self.labels, [*self.targets, *more])

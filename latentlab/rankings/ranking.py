@@ -1,6 +1,6 @@
 """Latent dimensions ordered per target, by every measure, and how sure each order is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,10 +14,10 @@ from latentlab.probes.analysis import ProbeResults
 from latentlab.probes.scoring import bootstrap_counts
 from latentlab.randomness import numpy_generator
 from latentlab.rankings.measures import MEASURES
-from latentlab.rankings.measures.measure import Measure, Measured, Null
+from latentlab.rankings.measures.measure import Measure, Null
 from latentlab.rankings.permutations import Shuffles, family_p
 from latentlab.rankings.resampling import Spread, draws, first, interval, p_values, spread
-from latentlab.rankings.tasks import Rows, Task, Tasks
+from latentlab.rankings.tasks import Task, Tasks
 
 COLUMNS = (
     "target", "latent", "measure", "value", "low", "high", "rank", "p_first", "q", "reason",
@@ -33,6 +33,7 @@ def rank_dimensions(
     *,
     resamples: int = 1000,
     permutations: int = 1000,
+    measures: Sequence[str] = tuple(MEASURES),
     seed: int,
     progress: Callable[[int], None] = lambda targets: None,
 ) -> pd.DataFrame:
@@ -49,6 +50,7 @@ def rank_dimensions(
         resamples: Bootstrap resamples behind `p_first`; whole persons are drawn where identities
             are known.
         permutations: Shuffles of the target behind `p`; 0 leaves it out.
+        measures: Names of MEASURES; all by default.
         progress: Called with 1 after every target.
 
     Returns:
@@ -86,26 +88,38 @@ def rank_dimensions(
         task = tasks.task(target, probe)
         found += [
             _measured(task, name, active, counts)
-            for name, measure in MEASURES.items()
-            if measure.applies(task)
+            for name in measures
+            if MEASURES[name].applies(task)
         ]
         progress(1)
     _add_family_p(found, active, permutations, seed)
-    for name in MEASURES:
-        _add_q([one for one in found if one.name == name], active)
-    return table([row for one in found for row in _rows(one, names, active, reasons)], COLUMNS)
+    for name in measures:
+        add_q([one for one in found if one.name == name], active)
+    return table(
+        [row for one in found for row in ranking_rows(one, names, active, reasons)], COLUMNS
+    )
 
 
 @dataclass
-class _Found:
-    """One measure of one target: what stands in its rows, (latents,) each."""
+class Found:
+    """One measure of one target: what stands in its rows, (latents,) each.
 
-    task: Task
+    Attributes:
+        n: Images used.
+        task: What was measured; None where that is not in memory.
+        reason: Why there is no value at all.
+        notes: Why there is no p or no q.
+        p_value: Of a pair alone; what q is made of.
+    """
+
+    target: str
     name: str
-    numbers: dict[str, np.ndarray]
-    reason: str = ""  # why there is no value at all
-    notes: list[str] = field(default_factory=list)  # why there is no p or no q
-    p_value: np.ndarray | None = None  # of a pair alone; what q is made of
+    n: int
+    task: Task | None = None
+    numbers: dict[str, np.ndarray] = field(default_factory=dict)
+    reason: str = ""
+    notes: list[str] = field(default_factory=list)
+    p_value: np.ndarray | None = None
 
     @property
     def measure(self) -> Measure:
@@ -113,37 +127,58 @@ class _Found:
 
     @property
     def null(self) -> Null:
-        made = self.measure.null(self.task) if self.measure.null else None
+        made = self.measure.null(self.task) if self.measure.null and self.task else None
         assert made is not None, "asked only where it was measured"
         return made
 
-    @property
-    def rows(self) -> Rows:
-        return self.task.train if self.measure.split == "train" else self.task.test
+    def fill(
+        self,
+        values: np.ndarray,
+        known: Spread,
+        active: np.ndarray,
+        counts: np.ndarray,
+        extra: np.ndarray | float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        """Values, intervals, ranks and P(first); p and q need all the others.
+
+        Args:
+            counts: How often each unit is drawn, float32 (resamples, units).
+            extra, seed: Variance that no unit shows, and what it is drawn from.
+        """
+        measure = self.measure
+        low, high = interval(values, known, measure.scale)
+        if not measure.untested:
+            self.p_value = p_values(values, known, measure.scale, measure.nothing)
+        rng = None
+        if np.any(extra):
+            rng = numpy_generator(seed, f"rankings {self.name} {self.target}")
+        kept = active & np.isfinite(values)
+        shares = np.full(len(kept), np.nan)
+        if kept.any():
+            drawn = draws(values, known, counts, extra, rng)
+            shares[kept] = first(measure.strength(drawn)[:, kept])
+        self.numbers = {
+            "value": values,
+            "low": low,
+            "high": high,
+            "rank": _ranks(measure.strength(values), active),
+            "p_first": shares,
+        }
+        if measure.squared:
+            self.numbers |= _squared(values, low, high)
 
 
-def _measured(task: Task, name: str, active: np.ndarray, counts: dict[str, np.ndarray]) -> _Found:
-    """Values, intervals, ranks and P(first); p and q need all the others."""
-    found = _Found(task, name, {})
-    measure = found.measure
-    result = measure.of(task) if len(found.rows) else "the target is unknown on these images"
+def _measured(task: Task, name: str, active: np.ndarray, counts: dict[str, np.ndarray]) -> Found:
+    measure = MEASURES[name]
+    rows = task.train if measure.split == "train" else task.test
+    found = Found(task.target, name, len(rows), task)
+    result = measure.of(task) if len(rows) else "the target is unknown on these images"
     if isinstance(result, str):
         found.reason = result
         return found
-    known = spread(result, found.rows)
-    low, high = interval(result.values, known, measure.scale)
-    value = result.values
-    if not measure.untested:
-        found.p_value = p_values(value, known, measure.scale, measure.nothing)
-    found.numbers = {
-        "value": value,
-        "low": low,
-        "high": high,
-        "rank": _ranks(measure.strength(value), active),
-        "p_first": _first(found, result, known, active, counts[measure.split]),
-    }
-    if measure.squared:
-        found.numbers |= _squared(value, low, high)
+    drawn = counts[measure.split]
+    found.fill(result.values, spread(result, rows), active, drawn, result.extra, rows.seed)
     return found
 
 
@@ -156,20 +191,6 @@ def _ranks(strength: np.ndarray, active: np.ndarray) -> np.ndarray:
     return ranks
 
 
-def _first(
-    found: _Found, result: Measured, known: Spread, active: np.ndarray, counts: np.ndarray
-) -> np.ndarray:
-    kept = active & np.isfinite(result.values)
-    shares = np.full(len(kept), np.nan)
-    if kept.any():
-        rng = None
-        if np.any(result.extra):
-            rng = numpy_generator(found.rows.seed, f"rankings {found.name} {found.task.target}")
-        drawn = draws(result.values, known, counts, result.extra, rng)
-        shares[kept] = first(found.measure.strength(drawn)[:, kept])
-    return shares
-
-
 def _squared(value: np.ndarray, low: np.ndarray, high: np.ndarray) -> dict[str, np.ndarray]:
     ends = np.sort([low**2, high**2], axis=0)
     return {
@@ -179,17 +200,19 @@ def _squared(value: np.ndarray, low: np.ndarray, high: np.ndarray) -> dict[str, 
     }
 
 
-def _add_family_p(found: list[_Found], active: np.ndarray, permutations: int, seed: int) -> None:
+def _add_family_p(found: list[Found], active: np.ndarray, permutations: int, seed: int) -> None:
     """Shuffle the targets that are known on the same images together, some at a time."""
-    shared: dict[int, list[_Found]] = {}
+    shared: dict[int, list[Found]] = {}
     for one in found:
         if one.measure.null is None:
             one.notes.append("no p: shuffling the target would need another probe each time")
         elif not permutations:
             one.notes.append("no p: no permutations were asked for")
         elif not one.reason:
+            assert one.task is not None
             shared.setdefault(id(one.task.test), []).append(one)
     for step, group in enumerate(shared.values()):
+        assert group[0].task is not None
         rows = group[0].task.test
         shuffles = Shuffles(len(rows), rows.persons)
         if not shuffles.possible:
@@ -207,7 +230,7 @@ def _add_family_p(found: list[_Found], active: np.ndarray, permutations: int, se
                 one.numbers["p"] = p
 
 
-def _add_q(found: list[_Found], active: np.ndarray) -> None:
+def add_q(found: list[Found], active: np.ndarray) -> None:
     """Adjust one measure's p-values over all targets together."""
     tested = [one for one in found if one.p_value is not None]
     for one in found:
@@ -225,17 +248,17 @@ def _add_q(found: list[_Found], active: np.ndarray) -> None:
         one.numbers["q"] = part
 
 
-def _rows(
-    found: _Found, names: list[str], active: np.ndarray, reasons: dict[str, str]
+def ranking_rows(
+    found: Found, names: list[str], active: np.ndarray, reasons: dict[str, str]
 ) -> list[dict[str, object]]:
     """One row a latent, in order; the inactive ones with their reason only."""
     made: list[dict[str, object]] = []
     for index, name in enumerate(names):
         row: dict[str, object] = {
-            "target": found.task.target,
+            "target": found.target,
             "latent": name,
             "measure": found.name,
-            "n": len(found.rows),
+            "n": found.n,
         }
         if not active[index]:
             row["reason"] = reasons[name]

@@ -52,15 +52,21 @@ def spread(found: Measured, rows: Rows) -> Spread:
     """Standard error and degrees of freedom of what was measured on these rows."""
     images = rows.summed(np.ones((len(rows), 1)))[:, 0]
     sums = np.nan_to_num(rows.summed(found.influence), nan=0.0)
+    return spread_of_sums(sums, images, found.extra)
+
+
+def spread_of_sums(sums: np.ndarray, images: np.ndarray, extra: np.ndarray | float = 0.0) -> Spread:
+    """The same from the influence of each unit, (units, latents), and its number of images."""
+    rows = images.sum()
     units = max(int((images > 0).sum()), 2)
     squares = (sums**2).sum(axis=0)
-    variance = squares * units / (units - 1) / len(rows) ** 2
+    variance = squares * units / (units - 1) / rows**2
     with np.errstate(divide="ignore", invalid="ignore"):
         # How much a sum of squares varies: 2 / units for normal ones, more for long tails.
         varies = (sums**4).sum(axis=0) / squares**2 - 1.0 / units
         freedom = np.where(squares > 0, 2.0 / np.maximum(varies, 1e-12), 1.0)
     return Spread(
-        error=np.sqrt(variance + found.extra),
+        error=np.sqrt(variance + extra),
         freedom=np.clip(freedom, 1.0, units - 1.0),
         sums=sums,
         images=images,

@@ -1,17 +1,21 @@
 """One loop: it learns, and a run broken anywhere gives the same weights as an unbroken one."""
 
 import copy
+import io
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 import torch
 
-from latentlab.checkpoints import load_state, save_state
+from latentlab.checkpoints import best_state, load_state, save_state
 from latentlab.data.batches import Pictures
 from latentlab.errors import DataError, StoppedError
+from latentlab.integrity import with_trailer
 from latentlab.models import build_model
 from latentlab.objectives import BetaVAE
-from latentlab.training import Recipe, choose_device, concerns, fit, kept_weights
+from latentlab.objectives.terms import FINAL_STEP
+from latentlab.training import READ_EVERY, Recipe, choose_device, concerns, fit, kept_weights
 
 CPU = torch.device("cpu")
 CLOCK = {"seconds", "images_per_second"}  # what two equal runs may differ in
@@ -171,6 +175,70 @@ def test_training_that_diverges_says_what_to_lower(images):
         train(images, rate=1e12)
 
 
+@dataclass
+class Breaking:
+    """A BetaVAE whose loss is not a number from some step on."""
+
+    first: int
+    asked: int = 0
+
+    def __call__(self, model, batch, at):
+        terms = BetaVAE()(model, batch, at)
+        if at.number == FINAL_STEP:
+            return terms
+        self.asked += 1
+        bad = at.number >= self.first
+        return replace(terms, loss=terms.loss * float("nan")) if bad else terms
+
+
+@pytest.mark.parametrize("stopping", [False, True])
+def test_training_that_diverges_stops_soon_and_hands_on_no_broken_state(images, stopping):
+    objective, states = Breaking(first=63), []  # in the second epoch of 50 steps
+    model = build_model("vae", {"latents": 4, "widths": (8, 8)}, channels=3, side=32, seed=0)
+    with pytest.raises(DataError, match=r"epoch 2: training has diverged.*untouched"):
+        fit(
+            model,
+            objective,
+            Pictures(images),
+            train=np.arange(50),
+            valid=np.arange(50, 70),
+            recipe=Recipe(epochs=9, batch_size=1, learning_rate=1e-3),
+            seed=0,
+            device=CPU,
+            on_epoch=lambda state, best, kept: states.append(copy.deepcopy(state["model"])),
+            should_stop=lambda: stopping and objective.asked > objective.first,
+        )
+    assert objective.asked - objective.first <= (1 if stopping else READ_EVERY)
+    assert len(states) == 1
+    assert all(bool(torch.isfinite(weights).all()) for weights in states[0].values())
+
+
+def test_who_is_killed_between_the_best_state_and_the_newest_comes_by_it_again(
+    tmp_path, monkeypatch
+):
+    save_state(tmp_path, 1, {"step": 1}, best=True)
+    written = []
+
+    def killed(path, content):
+        if written:
+            raise KeyboardInterrupt
+        written.append(path.name)
+        path.write_bytes(content)
+
+    monkeypatch.setattr("latentlab.files.write_bytes", killed)
+    with pytest.raises(KeyboardInterrupt):
+        save_state(tmp_path, 2, {"step": 2}, best=True)
+    assert load_state(tmp_path)["step"] == 1  # from which the second is made, and saved, again
+    assert best_state(tmp_path)["step"] == 2
+
+
+def test_a_best_state_that_is_damaged_says_what_to_do(tmp_path):
+    save_state(tmp_path / "checkpoints", 1, {"step": 1}, best=True)
+    (tmp_path / "checkpoints" / "best.pt").write_bytes(b"torn")
+    with pytest.raises(DataError, match=r"best\.pt cannot be read.*--fresh"):
+        best_state(tmp_path / "checkpoints")
+
+
 def test_a_damaged_newest_state_falls_back_to_the_one_before(tmp_path):
     for step in (1, 2, 3):
         save_state(tmp_path, step, {"step": step}, best=step == 2)
@@ -180,7 +248,9 @@ def test_a_damaged_newest_state_falls_back_to_the_one_before(tmp_path):
         "state_000000003.pt",
     ]
     (tmp_path / "state_000000003.pt").write_bytes(b"torn")
-    assert load_state(tmp_path) == {"step": 2}
+    told = []
+    assert load_state(tmp_path, told.append) == {"step": 2}
+    assert "state_000000003.pt cannot be read" in str(told[0])
 
 
 def test_a_state_that_would_run_code_is_not_read(tmp_path):
@@ -188,7 +258,9 @@ def test_a_state_that_would_run_code_is_not_read(tmp_path):
         def __reduce__(self):
             return (tmp_path.joinpath("sprung").touch, ())
 
-    torch.save({"step": Trap()}, tmp_path / "state_000000001.pt")
+    written = io.BytesIO()
+    torch.save({"step": Trap()}, written)
+    (tmp_path / "state_000000001.pt").write_bytes(with_trailer(written.getvalue()))
     assert load_state(tmp_path) is None
     assert not (tmp_path / "sprung").exists()
 

@@ -8,6 +8,8 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Tensor, nn
 
+from latentlab.noise import normal
+
 
 @dataclass(frozen=True)
 class Draw:
@@ -114,4 +116,4 @@ def gaussian_log_prob(z: Tensor, mu: Tensor | float = 0.0, logvar: Tensor | floa
 
 def noise_like(mu: Tensor, generator: torch.Generator) -> Tensor:
     """Standard normal noise of this shape, the same on every device."""
-    return torch.randn(mu.shape, generator=generator).to(mu.device)
+    return normal(mu.shape, generator).to(mu.device)

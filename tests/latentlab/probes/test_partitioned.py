@@ -8,6 +8,7 @@ from latentlab.artifacts import SPLITS, mu_name
 from latentlab.errors import DataError, MissingArtifactError
 from latentlab.probes import PROBES, LogisticProbe, RidgeProbe, blocks, partitioned
 from latentlab.probes.partitioned import ParquetSource, fit_partitioned
+from latentlab.streams import reading
 
 TARGETS = ["smiling", "bald"]
 
@@ -41,7 +42,7 @@ def in_memory(table, labels):
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch):
-    monkeypatch.setattr(partitioned, "BATCH", 170)
+    monkeypatch.setattr(reading, "BATCH", 170)
     monkeypatch.setattr(blocks, "UNIT", 64)
     monkeypatch.setattr(partitioned, "UNIT", 64)
 
@@ -77,7 +78,7 @@ def test_penalty_is_chosen_as_in_memory_on_the_same_folds(name, tmp_path):
     penalties = (0.1, 10.0, 1e4)
     found = fit_partitioned(PROBES[name](penalty=penalties, cv=3), folder, TARGETS)
     rows = np.arange(len(table), dtype=np.uint64)
-    mixed = (rows * np.uint64(partitioned._MIX)) % np.uint64(2**32)
+    mixed = (rows * np.uint64(reading._MIX)) % np.uint64(2**32)
     folds = (mixed * np.uint64(3) // np.uint64(2**32)).astype(int)
     assert np.bincount(folds).min() > 0.3 * len(table)
     x, y = in_memory(table, labels)
