@@ -5,6 +5,7 @@ all that was learned about it. Tables are parquet (zstd, page checksums) that pa
 Polars read as they are.
 """
 
+import contextlib
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -18,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from latentlab import files
+from latentlab import files, integrity
 from latentlab.errors import DataError, MissingArtifactError
 
 SPLITS = ("train", "valid", "test")
@@ -37,6 +38,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     ),
     "directions": ("target", "probe", "latent", "weight"),
     "dimensions": ("latent", "kl", "mean", "deviation", "active"),
+    "probe_weights": ("target", "probe", "term", "coefficient"),
     "controls": (
         "target", "features", "probe", "metric", "value", "low", "high", "baseline", "n", "reason",
     ),
@@ -127,7 +129,12 @@ class DataFolder:
     @property
     def description(self) -> dict[str, Any]:
         """Content of data.yaml: source, settings, side, channels, images, columns, digests."""
-        return dict(files.read_yaml(self.path / "data.yaml"))
+        path = self.path / "data.yaml"
+        integrity.check_lines(path)
+        content = files.read_yaml(path)
+        if not isinstance(content, dict):
+            raise DataError(f"{path} is damaged: it is no mapping. Prepare the data again.")
+        return content
 
     @property
     def digest(self) -> str:
@@ -135,17 +142,44 @@ class DataFolder:
         return files.digest(self.path / "data.yaml")
 
     def images(self) -> np.ndarray:
-        """uint8, (images, side, side, channels), memory-mapped and read-only."""
-        return np.load(self.path / "images.npy", mmap_mode="r")
+        """uint8, (images, side, side, channels), memory-mapped and read-only.
+
+        Raises:
+            DataError: it is not what was prepared. The first look in a process reads all of it.
+        """
+        return self._array("images")
 
     def masks(self) -> np.ndarray | None:
         """uint8, (images, side, side), memory-mapped: 255 where the picture is kept, 0 where it
         was painted over. None for a source without masks."""
-        path = self.path / "masks.npy"
-        return np.load(path, mmap_mode="r") if path.is_file() else None
+        return self._array("masks") if (self.path / "masks.npy").is_file() else None
+
+    def _array(self, name: str) -> np.ndarray:
+        path, about = self.path / f"{name}.npy", self.description
+        try:
+            side, channels = about["side"], about["channels"]
+            shape = (about["images"], side, side, *([channels] if name == "images" else []))
+            digest = about["digests"][name]
+        except (KeyError, TypeError) as error:
+            raise DataError(
+                f"{self.path / 'data.yaml'} does not describe {path.name}: {error} is missing."
+                " Prepare the data again."
+            ) from error
+        integrity.check_array(path, shape, digest)
+        return np.load(path, mmap_mode="r", allow_pickle=False)
 
     def samples(self) -> pd.DataFrame:
-        return read_table(self.path / "samples.parquet")
+        """One row an image: `image_id`, `split`, `identity` if known, attributes and factors.
+
+        Raises:
+            DataError: it is damaged, or the table of other data.
+        """
+        path = self.path / "samples.parquet"
+        table = read_table(path, "Prepare the data again.")
+        stated = self.description.get("digests", {}).get("samples")
+        if stated is not None and files.digest(path) != stated:
+            raise DataError(f"{path} is not the table of these data. Prepare them again.")
+        return table
 
     @property
     def refused_path(self) -> Path:
@@ -165,7 +199,10 @@ class DataFolder:
 
     def landmarks(self) -> pd.DataFrame | None:
         """Face statistics measured on the original images, or None where not yet measured."""
-        return read_table(self.landmarks_path) if self.landmarks_path.is_file() else None
+        if not self.landmarks_path.is_file():
+            return None
+        again = f"Delete it and measure again with `latentlab landmarks {self.path}`."
+        return read_table(self.landmarks_path, again)
 
     def write_landmarks(self, table: pd.DataFrame) -> Path:
         return write_table(self.landmarks_path, table)
@@ -208,6 +245,17 @@ class RunFolder:
                 f"{path} {what}. Start a run with `latentlab run CONFIG --run {path}`."
             )
         return cls(path)
+
+    def _repr_html_(self) -> str:
+        """For a notebook: the verdicts where there are any, else the probes, else what there is."""
+        from latentlab.notebook import facts_html, table_html
+
+        title = f"Run {self.path.name}"
+        for name in ("verdicts", "probes"):
+            if self.table_path(name).is_file():
+                return table_html(self.table(name), f"{title}: {name}")
+        held = {path.name: "there" for path in (self.model_folder, self.latents_path)}
+        return facts_html(title, {k: v for k, v in held.items() if (self.path / k).exists()})
 
     @property
     def config_path(self) -> Path:
@@ -280,21 +328,38 @@ class RunFolder:
             raise MissingArtifactError(
                 f"{path} is missing. Make it with `latentlab {stage} {self.path}`."
             )
-        return read_table(path)
+        return read_table(path, f"Make it again with `latentlab {stage} {self.path}`.")
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    try:
+def read_table(path: Path, again: str = "Make it again.") -> pd.DataFrame:
+    """A whole table. One that latentlab wrote is refused if a single byte of it has changed.
+
+    Args:
+        again: What the error tells to do.
+
+    Raises:
+        DataError: it is damaged or no table.
+    """
+    with _refusing(path, again):
         return pq.read_table(path, page_checksum_verification=True).to_pandas()
-    except (OSError, pa.ArrowException) as error:
-        reason = " ".join(str(error).split()).rstrip(".")
-        raise DataError(f"{path} is damaged or not parquet: {reason}. Make it again.") from error
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
     """The JSON that a table carries under the key `latentlab`; empty where there is none."""
-    stored = (pq.read_schema(path).metadata or {}).get(b"latentlab")
-    return json.loads(stored) if stored else {}
+    with _refusing(path, "Make it again."):
+        stored = (pq.read_schema(path).metadata or {}).get(b"latentlab")
+        return json.loads(stored) if stored else {}
+
+
+@contextmanager
+def _refusing(path: Path, again: str) -> Iterator[None]:
+    """A damaged file, or what a reader makes of one, as an error that names it."""
+    try:
+        integrity.check_stamp(path)
+        yield
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise DataError(f"{path} is damaged or not parquet: {reason}. {again}") from error
 
 
 def write_table(path: Path, table: pd.DataFrame, metadata: dict[str, Any] | None = None) -> Path:
@@ -325,9 +390,16 @@ def table_writer(path: Path, metadata: dict[str, Any] | None = None) -> Iterator
     with files.whole_file(path) as temporary:
         try:
             yield write
-        finally:
+        except BaseException:
             if writer is not None:
-                writer.close()
+                with contextlib.suppress(OSError):  # what went wrong first is what is told
+                    writer.close()
+            raise
+        if writer is not None:
+            blank = integrity.blank_stamp(writer.schema.serialize().to_pybytes())
+            writer.add_key_value_metadata({integrity.KEY: blank})
+            writer.close()
+            integrity.stamp(temporary, blank)
 
 
 def write_refused(folder: Path, rows: Iterable[tuple[str, str, str]]) -> None:

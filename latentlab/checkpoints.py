@@ -2,15 +2,18 @@
 states are read with `weights_only=True`.
 """
 
-import contextlib
+import hashlib
+import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import safetensors
 import safetensors.torch
 import torch
+from torch import Tensor, nn
 
-from latentlab import files
+from latentlab import files, integrity
 from latentlab.errors import DataError, MissingArtifactError
 from latentlab.models import MODELS
 from latentlab.models.vae import VAE
@@ -26,10 +29,8 @@ def save_model(folder: Path, model: VAE, description: dict[str, Any], card: str)
         description: `name`, `settings`, `channels` and `side`, as `build_model` takes them.
         card: The model card, in Markdown.
     """
-    weights = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
     with files.whole_folder(folder) as building:
-        safetensors.torch.save_file(weights, building / "model.safetensors")
-        files.write_json(building / "config.json", description)
+        save_weights(building, model, "config.json", description)
         files.write_text(building / "README.md", card)
 
 
@@ -41,19 +42,62 @@ def load_model(folder: Path) -> VAE:
         raise MissingArtifactError(
             f"{run} has no trained model yet. Train it with `latentlab train {run}`."
         )
-    description = files.read_json(folder / "config.json")
-    entry = MODELS[description["name"]]
-    settings = settings_model(entry, frozenset({"channels", "side"})).model_validate(
-        description["settings"]
-    )
-    with torch.random.fork_rng(devices=[]):
-        model = entry(channels=description["channels"], side=description["side"], **dict(settings))
     try:
-        model.load_state_dict(safetensors.torch.load_file(path))
-    except (safetensors.SafetensorError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path} is damaged or of another model: {reason}.") from error
+        description, weights = read_weights(folder, "config.json")
+        entry = MODELS[description["name"]]
+        settings = settings_model(entry, frozenset({"channels", "side"})).model_validate(
+            description["settings"]
+        )
+        about = {"channels": description["channels"], "side": description["side"]}
+        with torch.random.fork_rng(devices=[]):
+            model = entry(**about, **dict(settings))
+        model.load_state_dict(weights)
+    except UNREADABLE as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(
+            f"{path} is damaged or of another model: {reason}. Train again with"
+            f" `latentlab train {folder.parent}`."
+        ) from error
     return model.to(memory_format=torch.channels_last).eval()
+
+
+# What a reader may make of a damaged or crafted file; of JSON and its values, of weights, of sizes.
+UNREADABLE = (
+    safetensors.SafetensorError, OSError, RuntimeError, ValueError, KeyError, TypeError,
+    AttributeError, MemoryError, OverflowError,
+)  # fmt: skip
+
+
+def save_weights(building: Path, network: nn.Module, name: str, about: dict[str, Any]) -> None:
+    """Write `model.safetensors` and, as the JSON file `name`, what it is; each holds the digest of
+    the other, so that neither can be changed or exchanged unnoticed."""
+    weights = {key: tensor.cpu().contiguous() for key, tensor in network.state_dict().items()}
+    content = safetensors.torch.save(weights, {"description": files.digest_of(about)})
+    files.write_bytes(building / "model.safetensors", content)
+    described = {**about, "sha256": hashlib.sha256(content).hexdigest()}
+    files.write_json(building / name, described)
+
+
+def read_weights(folder: Path, name: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """What `save_weights` wrote: the description and the tensors, on the CPU.
+
+    Raises:
+        DataError: the description cannot be read.
+        ValueError, OSError, safetensors.SafetensorError: one of the two is not as it was written.
+    """
+    described = files.read_json(folder / name)
+    path = folder / "model.safetensors"
+    content = path.read_bytes()
+    weights = safetensors.torch.load(content)
+    with safetensors.safe_open(path, "pt") as opened:
+        stated = (opened.metadata() or {}).get("description")
+    digest = described.pop("sha256", None)
+    if stated is not None or digest is not None:  # weights of another making have neither
+        if stated != files.digest_of(described):
+            raise ValueError(f"{name} is not what was written (SHA-256)")
+        if digest != hashlib.sha256(content).hexdigest():
+            raise ValueError(f"{path.name} is not the one that {name} describes (SHA-256)")
+    return described, weights
 
 
 def state_path(folder: Path, step: int) -> Path:
@@ -61,32 +105,61 @@ def state_path(folder: Path, step: int) -> Path:
 
 
 def save_state(folder: Path, step: int, state: dict[str, Any], *, best: bool) -> None:
-    """Write the resume state of a step, and again as `best.pt` if it is the best so far."""
-    for path in [state_path(folder, step), *([folder / "best.pt"] if best else [])]:
-        with files.whole_file(path) as temporary:
-            torch.save(state, temporary)
+    """Write the resume state of a step, and before it as `best.pt` if it is the best so far.
+
+    In this order: who is killed between the two goes on from the state before, and comes by the
+    best again; the other way round it would be lost.
+    """
+    written = io.BytesIO()
+    torch.save(state, written)
+    content = integrity.with_trailer(written.getvalue())
+    for path in [*([folder / "best.pt"] if best else []), state_path(folder, step)]:
+        files.write_bytes(path, content)
     for old in sorted(folder.glob("state_*.pt"))[:-KEPT]:
         old.unlink()
 
 
-def load_state(folder: Path) -> dict[str, Any] | None:
-    """The newest resume state that can be read; None where there is none."""
+def load_state(
+    folder: Path, on_damaged: Callable[[DataError], None] = lambda error: None
+) -> dict[str, Any] | None:
+    """The newest resume state that is whole; None where there is none.
+
+    Args:
+        on_damaged: Called for each newer one that is not.
+    """
     for path in sorted(folder.glob("state_*.pt"), reverse=True):
-        with contextlib.suppress(DataError):
+        try:
             return read_state(path)
+        except DataError as error:
+            on_damaged(error)
     return None
 
 
 def best_state(folder: Path) -> dict[str, Any]:
-    return read_state(folder / "best.pt")
+    """The state with the lowest validation loss.
+
+    Raises:
+        DataError: it is damaged, or lost.
+    """
+    try:
+        return read_state(folder / "best.pt")
+    except DataError as error:
+        run = folder.parent
+        raise DataError(f"{error} Train again with `latentlab train {run} --fresh`.") from error
 
 
 def read_state(path: Path) -> dict[str, Any]:
+    """A state that `save_state` wrote, every byte of it as it was.
+
+    Raises:
+        DataError: it is not.
+    """
     try:
-        return dict(torch.load(path, map_location="cpu", weights_only=True))
-    except Exception as error:  # a torn file can break the reader in any way
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path} is damaged: {reason}. Remove it to go on without it.") from error
+        content = io.BytesIO(integrity.without_trailer(path.read_bytes()))
+        return dict(torch.load(content, map_location="cpu", weights_only=True))
+    except Exception as error:  # what others made can break the reader in any way
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise DataError(f"{path} cannot be read: {reason}.") from error
 
 
 def clear_states(folder: Path) -> None:

@@ -224,6 +224,14 @@ class TraverseConfig(Section):
     """How far to either side, in standard deviations of the codes."""
 
 
+class ReportConfig(Section):
+    faces: bool = True
+    """Show pictures. Without them the page has every number and chart, but no picture of anybody,
+    nor any that the model decodes."""
+    playground: bool = True
+    """Put the decoder itself into the page, with sliders, where it is small enough."""
+
+
 class DataSettings(Section):
     """Which data to prepare."""
 
@@ -261,6 +269,7 @@ class Config(DataSettings):
     verdicts: Rules = Rules()
     metrics: MetricsConfig = MetricsConfig()
     traverse: TraverseConfig = TraverseConfig()
+    report: ReportConfig = ReportConfig()
 
     @model_validator(mode="after")
     def fits(self) -> "Config":

@@ -37,3 +37,8 @@ class StoppedError(LatentlabError):
     """The work was stopped from outside at a point from which it can be resumed."""
 
     exit_code = 75
+
+
+class NotPortable(LatentlabError):
+    """A model's decoder cannot run in a page. The message is the reason, as a clause in a sentence
+    that says so; a page shows pictures made beforehand instead."""

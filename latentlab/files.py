@@ -3,30 +3,44 @@
 A final name therefore only ever holds a complete file, whatever kills the process.
 """
 
+import contextlib
 import errno
+import glob
 import hashlib
 import json
 import os
 import platform
+import re
+import secrets
 import shutil
 import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import filelock
 import yaml
 
+from latentlab import integrity
 from latentlab.errors import DataError
 
 TEMPORARY = ".tmp-"  # prefix of names that hold unfinished work
+RETIRED = ".old-"  # prefix of the folder that a whole new one is about to replace
+HOLDER = ".writer.json"  # who holds a folder's lock
+_TOKEN = secrets.token_hex(4)  # tells this process from an earlier one that had its number
+_LEFTOVER = re.compile(
+    rf"({re.escape(TEMPORARY)}|{re.escape(RETIRED)})([0-9a-f]{{8}})-(\d+)-([0-9a-f]{{8}})-(.+)",
+    re.DOTALL,
+)
 UNWRITABLE = {  # what the system says when the place, not the program, is at fault
     errno.EACCES,
     errno.EDQUOT,
     errno.EEXIST,
     errno.EFBIG,
+    errno.EIO,
     errno.ENAMETOOLONG,
     errno.ENOSPC,
     errno.ENOTDIR,
@@ -39,11 +53,13 @@ UNWRITABLE = {  # what the system says when the place, not the program, is at fa
 def whole_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; it takes the final name when the block ends.
 
-    If the block raises, the temporary file is removed and the old content of `path` stays.
+    If the block raises, the temporary file is removed and the old content of `path` stays. What a
+    killed process has left of such a file is removed too.
     """
     path = Path(path)
     make_folder(path.parent, path)
-    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
+    _remove_leftovers(path)
+    temporary = _beside(path, TEMPORARY)
     try:
         yield temporary
         _flush(temporary)
@@ -65,9 +81,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
     path = Path(path)
     make_folder(path.parent, path)
     _remove_leftovers(path)
-    mine = f"{TEMPORARY}{_machine()}-{os.getpid()}-"
-    temporary = path.with_name(f"{mine}{path.name}")
-    retired = path.with_name(f"{mine}old-{path.name}")
+    temporary, retired = _beside(path, TEMPORARY), _beside(path, RETIRED)
     try:
         temporary.mkdir()
         yield temporary
@@ -98,25 +112,33 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write strict JSON: NaN and infinity are refused, since no number here may be one."""
-    write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    """Write strict JSON: NaN and infinity are refused, since no number here may be one. Half a
+    character, as names of files have where they are no UTF-8, is written as its escape."""
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    write_text(path, text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
 def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path} cannot be read as JSON: {error}.") from error
 
 
-def write_yaml(path: Path, value: Any) -> None:
-    write_text(path, yaml.safe_dump(value, sort_keys=False, allow_unicode=True))
+def write_yaml(path: Path, value: Any, *, with_digest: bool = False) -> None:
+    """Write YAML.
+
+    Args:
+        with_digest: Put its digest into a comment, see `integrity.check_lines`.
+    """
+    text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
+    write_text(path, integrity.with_lines(text) if with_digest else text)
 
 
 def read_yaml(path: Path) -> Any:
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path} cannot be read as YAML: {reason}.") from error
 
@@ -134,19 +156,45 @@ def digest_of(value: Any) -> str:
 
 @contextmanager
 def sole_writer(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock for the length of the block; a second writer is refused at once."""
+    """Hold the folder's lock for the length of the block; a second writer is refused at once, and
+    told who holds it. What killed processes have left in the folder is removed."""
     make_folder(folder)
     lock = filelock.FileLock(folder / ".lock", timeout=0)
     try:
         lock.acquire()
     except filelock.Timeout:
         raise DataError(
-            f"{folder} is being written by another process. Wait for it, or choose another folder."
+            f"{folder} is being written by another process{_said_holder(folder)}. Wait for it, or"
+            " choose another folder."
         ) from None
+    except OSError as error:
+        raise _explained(folder, error) from error
     try:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        me = {"process": os.getpid(), "machine": _machine(), "since": now}
+        write_json(folder / HOLDER, me)
+        sweep(folder)
         yield
     finally:
+        (folder / HOLDER).unlink(missing_ok=True)
         lock.release()
+
+
+def _said_holder(folder: Path) -> str:
+    """Who holds the folder's lock, as a part of a sentence; nothing if that cannot be told."""
+    for _ in range(20):  # the holder may have come this instant
+        try:
+            holder = json.loads((folder / HOLDER).read_text(encoding="utf-8"))
+            process, since = int(holder["process"]), datetime.fromisoformat(holder["since"])
+            here = holder["machine"] == _machine()
+        except (OSError, ValueError, KeyError, TypeError):
+            pass
+        else:
+            if not here or _runs(process):  # else of one that was killed
+                place = "on this machine" if here else "on another machine"
+                return f" ({process} {place}, since {since.astimezone():%H:%M:%S, %d %b})"
+        time.sleep(0.05)
+    return ""
 
 
 @contextmanager
@@ -163,6 +211,8 @@ def taking_turns(path: Path, on_wait: Callable[[], None] = lambda: None) -> Iter
     except filelock.Timeout:
         on_wait()
         lock.acquire()
+    except OSError as error:
+        raise _explained(path, error) from error
     try:
         yield
     finally:
@@ -208,6 +258,30 @@ def claimed(path: Path) -> bool:
     return False
 
 
+def require_space(place: Path, needed: int, what: str) -> None:
+    """Refuse work for which the disk has no room, before it begins.
+
+    Args:
+        place: Where it will be written; it need not exist yet.
+        needed: Bytes, about.
+        what: For the error, e.g. "the prepared images".
+
+    Raises:
+        DataError: less than that is free.
+    """
+    there = next(path for path in (place, *place.absolute().parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    if free < needed:
+        raise DataError(
+            f"{place}: {what} need about {_megabytes(needed)}, and {_megabytes(free)} are free"
+            " there. Make room, or choose another folder."
+        )
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB" if count < 1e9 else f"{count / 1e9:,.1f} GB"
+
+
 def make_folder(path: Path, wanted: Path | None = None) -> None:
     """The folder and all above it, or a DataError that says why not.
 
@@ -225,16 +299,48 @@ def _machine() -> str:
     return f"{zlib.crc32(platform.node().encode()):08x}"
 
 
+def _beside(path: Path, kind: str) -> Path:
+    """A name of this process's own in the folder of `path`, of a kind that `sweep` knows."""
+    return path.with_name(f"{kind}{_machine()}-{os.getpid()}-{_TOKEN}-{path.name}")
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes of this machine have left unfinished in a folder and below, and
+    bring back a folder that was about to be replaced."""
+    for leftover in [*folder.rglob(f"{TEMPORARY}*"), *folder.rglob(f"{RETIRED}*")]:
+        _remove_if_left(leftover)
+
+
 def _remove_leftovers(path: Path) -> None:
-    """Unfinished folders for `path` whose process, on this machine, has ended."""
-    prefix = f"{TEMPORARY}{_machine()}-"
-    for leftover in path.parent.glob(f"{prefix}*"):
-        process, _, name = leftover.name.removeprefix(prefix).partition("-")
-        ours = name in (path.name, f"old-{path.name}") and process.isdecimal()
-        if ours and not _runs(int(process)):
-            if name != path.name and not path.exists():  # killed between the two renamings
-                leftover.replace(path)
+    """What killed processes of this machine have left of `path` itself."""
+    pattern = f"{_machine()}-*-{glob.escape(path.name)}"
+    for kind in (TEMPORARY, RETIRED):
+        for leftover in path.parent.glob(kind + pattern):
+            _remove_if_left(leftover, path.name)
+
+
+def _remove_if_left(leftover: Path, of: str | None = None) -> None:
+    """Remove one such file or folder if the process that began it has ended.
+
+    Args:
+        of: Leave alone what would have had another name.
+    """
+    parts = _LEFTOVER.fullmatch(leftover.name)
+    if parts is None:
+        return
+    kind, machine, process, token, name = parts.groups()
+    if machine != _machine() or (of is not None and name != of):
+        return
+    if token == _TOKEN if int(process) == os.getpid() else _runs(int(process)):
+        return
+    target = leftover.with_name(name)
+    with contextlib.suppress(OSError):  # another process may do the same this instant
+        if kind == RETIRED and not target.exists():  # killed between the two renamings
+            leftover.replace(target)
+        elif leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink()
 
 
 def _runs(process: int) -> bool:

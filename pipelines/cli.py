@@ -16,6 +16,7 @@ from pipelines.compare import compare
 from pipelines.demo import demo
 from pipelines.doctor import doctor
 from pipelines.encode import encode
+from pipelines.gallery import gallery
 from pipelines.intervene import intervene
 from pipelines.landmarks import landmarks
 from pipelines.metrics import metrics
@@ -27,6 +28,7 @@ from pipelines.report import report
 from pipelines.run import run
 from pipelines.sample import sample
 from pipelines.status import status
+from pipelines.stopping import interruptible
 from pipelines.train import train
 from pipelines.traverse import traverse
 from pipelines.which import which
@@ -79,6 +81,7 @@ COMMANDS: list[tuple[typer.Typer, Callable[..., Any], str]] = [
     (app, report, "latentlab report runs/demo"),
     (app, analyze, "latentlab analyze latents.parquet labels.csv --out analysis"),
     (app, compare, "latentlab compare runs/sweep"),
+    (app, gallery, "latentlab gallery runs"),
     (app, which, "latentlab which Smiling runs/demo"),
     (app, traverse, "latentlab traverse runs/demo --target Smiling"),
     (app, morph, "latentlab morph runs/demo --out morph.gif"),
@@ -127,7 +130,14 @@ def main(words: list[str] | None = None) -> None:
     # 1.8 and 22 times). torch's OpenMP reads this when it is first imported, so it is said here.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        app(words)
+        with interruptible() as raised:
+            app(words)
+    except SystemExit:
+        for stop in raised:
+            if not stop.told:  # it came before the command itself had begun
+                console.tell_interrupted(stop)
+                sys.exit(stop.exit_code)
+        raise
     except LatentlabError as error:
         if console.manner.debug:
             raise

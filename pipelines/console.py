@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipelines.stopping import CTRL_C
+from pipelines.stopping import CTRL_C, Interrupted
 
 REPORT_EVERY = 30.0  # seconds between progress lines where there is no terminal
 
@@ -43,8 +43,10 @@ def with_manner(command: Callable[..., Any]) -> Callable[..., Any]:
             setattr(manner, flag, given.pop(flag))
         try:
             return command(**given)
-        except KeyboardInterrupt:  # typer would end without a word
-            typer.echo("latentlab: interrupted", err=True)
+        except Interrupted as stop:  # typer would end without a word
+            tell_interrupted(stop)
+            raise typer.Exit(stop.exit_code) from None
+        except KeyboardInterrupt:  # of whoever calls a command without `main`
             raise typer.Exit(CTRL_C) from None
 
     signature = inspect.signature(command)
@@ -56,6 +58,11 @@ def with_manner(command: Callable[..., Any]) -> Callable[..., Any]:
     wrapped.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     wrapped.__annotations__ = {**command.__annotations__, **MANNER_OPTIONS}
     return wrapped
+
+
+def tell_interrupted(stop: Interrupted) -> None:
+    stop.told = True
+    typer.echo("latentlab: interrupted. Repeat the command to go on.", err=True)
 
 
 def say(text: str) -> None:

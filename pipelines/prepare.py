@@ -1,5 +1,7 @@
 """`latentlab prepare`: pictures and labels to a data folder."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -41,31 +43,55 @@ def ensure_data(settings: "DataSettings", *, download: bool = False) -> "DataFol
         },
     }  # fmt: skip
     if (folder / "data.yaml").is_file():
-        found = files.read_yaml(folder / "data.yaml")
-        different = [key for key, value in wanted.items() if found.get(key) != value]
-        if different:
-            key = different[0]
+        return _agreeing(DataFolder.open(folder), wanted)
+    if not download:
+        _ = source.listing  # what is wrong with the source is told before anything is made
+    with alone(folder, folder.with_name(f".{folder.name}.lock")):
+        if (folder / "data.yaml").is_file():  # another process has made it meanwhile
+            return _agreeing(DataFolder.open(folder), wanted)
+        if download:
+            if not hasattr(source, "download"):
+                raise ConfigError(f"{name} cannot be downloaded by latentlab; give its --root.")
+            source.download(lambda file: console.say(f"fetching {file}"))
+        images = len(source.listing.samples)
+        files.require_space(folder, images * data.side**2 * source.channels, "the prepared images")
+        with console.progress(f"prepare {folder}", images) as advance:
+            return prepare(
+                source,
+                name,
+                folder,
+                side=data.side,
+                split=data.split,
+                shares=Shares(data.valid, data.test),
+                seed=data.split_seed,
+                on_bad=data.on_bad,
+                progress=advance,
+            )
+
+
+@contextmanager
+def alone(folder: Path, lock: Path) -> Iterator[None]:
+    """Be the only process that makes this data folder or adds to it; wait while another does."""
+    from latentlab import files
+
+    with files.taking_turns(
+        lock, lambda: console.say(f"{folder}: waiting for the process that makes it")
+    ):
+        yield
+
+
+def _agreeing(data: "DataFolder", wanted: dict[str, Any]) -> "DataFolder":
+    """The data folder itself, if it was made from these settings."""
+    from latentlab.errors import ConfigError
+
+    found = data.description
+    for key, value in wanted.items():
+        if found.get(key) != value:
             raise ConfigError(
-                f"{folder} was prepared with {key} {found.get(key)}, not with {wanted[key]}."
+                f"{data.path} was prepared with {key} {found.get(key)}, not with {value}."
                 " Choose another data.folder, or delete that one."
             )
-        return DataFolder.open(folder)
-    if download:
-        if not hasattr(source, "download"):
-            raise ConfigError(f"{name} cannot be downloaded by latentlab; give its --root.")
-        source.download(lambda file: console.say(f"fetching {file}"))
-    with console.progress(f"prepare {folder}", len(source.listing.samples)) as advance:
-        return prepare(
-            source,
-            name,
-            folder,
-            side=data.side,
-            split=data.split,
-            shares=Shares(data.valid, data.test),
-            seed=data.split_seed,
-            on_bad=data.on_bad,
-            progress=advance,
-        )
+    return data
 
 
 def prepare(

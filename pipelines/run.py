@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 def run_all(config: "Config", path: Path, *, resume: bool = False, fresh: bool = False) -> None:
     """From pictures to report in the run folder `path`."""
-    from latentlab import files
     from latentlab.landmarks.model_file import find_model
     from pipelines.encode import ensure_encoded
     from pipelines.intervene import ensure_intervened
@@ -22,7 +21,7 @@ def run_all(config: "Config", path: Path, *, resume: bool = False, fresh: bool =
     from pipelines.prepare import ensure_data
     from pipelines.probe import ensure_probed
     from pipelines.report import ensure_report
-    from pipelines.stages import open_workspace, start_run
+    from pipelines.stages import open_workspace, started_run
     from pipelines.train import ensure_trained
     from pipelines.verdicts import ensure_verdicts
 
@@ -31,8 +30,7 @@ def run_all(config: "Config", path: Path, *, resume: bool = False, fresh: bool =
     data = ensure_data(config)
     if config.landmarks.enabled:
         ensure_landmarks(data, model=config.landmarks.model, workers=config.landmarks.workers)
-    run = start_run(path, config)
-    with files.sole_writer(run.path):
+    with started_run(path, config) as run:
         work = open_workspace(path)
         ensure_trained(work, resume=resume, fresh=fresh)
         ensure_encoded(work)

@@ -51,12 +51,29 @@ def device_override(device: str | None) -> tuple[str, ...]:
     return () if device is None else (f"train.device={device}",)
 
 
+@contextmanager
+def started_run(path: Path, config: Config) -> Iterator[RunFolder]:
+    """Make `path` a run folder with this config, an older one there being replaced, and hold it
+    for the length of the block: who finds it held must not change its config."""
+    _check_free(path)
+    with files.sole_writer(path):
+        yield start_run(path, config)
+
+
 def start_run(path: Path, config: Config) -> RunFolder:
-    """Make `path` a run folder with this config; an older config there is replaced."""
-    if path.exists() and (not path.is_dir() or (any(path.iterdir()) and not _is_run(path))):
-        raise ConfigError(f"{path} exists and is not a run folder. Choose another --run.")
+    """Make `path` a run folder with this config; an older config there is replaced. Nobody else may
+    be writing in it."""
+    _check_free(path)
     configs.save(config, path / "config.yaml")
     return RunFolder(path)
+
+
+def _check_free(path: Path) -> None:
+    """Refuse a folder of something else. What begins with a dot, such as a lock, does not count."""
+    if not path.exists() or (path / "config.yaml").is_file():
+        return
+    if not path.is_dir() or any(not entry.name.startswith(".") for entry in path.iterdir()):
+        raise ConfigError(f"{path} exists and is not a run folder. Choose another --run.")
 
 
 @dataclass(frozen=True)
@@ -98,7 +115,10 @@ class Stage:
             "inputs": self.inputs,
             "outputs": {self._name_of(path): files.digest(path) for path in self.outputs},
         }
-        self.run.write_provenance({**record, **_circumstances(), "stages": stages})
+        # The page states how its numbers were made, so building it again must not change that.
+        kept = self.name == "report" and "command" in record
+        about = {} if kept else _circumstances()
+        self.run.write_provenance({**record, **about, "stages": stages})
 
     def _name_of(self, path: Path) -> str:
         return path.relative_to(self.run.path).as_posix()
@@ -129,7 +149,3 @@ def _commit() -> str | None:
         ["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
     )
     return done.stdout.strip() or None
-
-
-def _is_run(path: Path) -> bool:
-    return (path / "config.yaml").is_file()

@@ -1,7 +1,6 @@
 """From a source to a data folder: one pass over the pictures, flat memory, whole or not at all."""
 
 import hashlib
-import io
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -12,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from latentlab import artifacts, files
+from latentlab import artifacts, files, integrity
 from latentlab.artifacts import ROLES, SPLITS, DataFolder
 from latentlab.data import splits
 from latentlab.data.source import Listing, Refusal, Source
@@ -89,7 +88,7 @@ def prepare(
                 "refused": files.digest(building / "refused.csv"),
             },
         }
-        files.write_yaml(building / "data.yaml", description)
+        files.write_yaml(building / "data.yaml", description, with_digest=True)
     return DataFolder.open(folder)
 
 
@@ -208,7 +207,7 @@ class _GrowingArray:
 
     def __enter__(self) -> "_GrowingArray":
         self.file = self.path.open("wb")
-        self.file.write(self._header())
+        self.file.write(integrity.array_header((0, *self.shape)))
         return self
 
     def append(self, rows: np.ndarray) -> None:
@@ -221,14 +220,7 @@ class _GrowingArray:
         with self.file:
             if exception[0] is None:
                 self.file.seek(0)
-                self.file.write(self._header())
-
-    def _header(self) -> bytes:
-        """numpy leaves room for the first dimension to grow, so that this has a fixed length."""
-        header = {"descr": "|u1", "fortran_order": False, "shape": (self.rows, *self.shape)}
-        written = io.BytesIO()
-        np.lib.format.write_array_header_1_0(written, header)
-        return written.getvalue()
+                self.file.write(integrity.array_header((self.rows, *self.shape)))
 
 
 def _with_split(listing: Listing, split: pd.Series) -> Listing:

@@ -4,17 +4,15 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from latentlab import files
+from latentlab.checkpoints import UNREADABLE, read_weights, save_weights
 from latentlab.data.batches import epoch_batches, row_blocks, to_tensor
 from latentlab.errors import DataError, MissingArtifactError
 from latentlab.judges.distortions import distorted
@@ -106,11 +104,7 @@ class PixelJudge:
 
     def save(self, folder: Path) -> None:
         """Write `model.safetensors` and `judge.json`: nothing to unpickle."""
-        weights = {
-            name: tensor.cpu().contiguous() for name, tensor in self.network.state_dict().items()
-        }
         with files.whole_folder(folder) as building:
-            safetensors.torch.save_file(weights, building / "model.safetensors")
             description = {
                 "name": self.name,
                 "channels": self.network.channels,
@@ -119,7 +113,7 @@ class PixelJudge:
                 "unlearned": dict(self.unlearned),
                 "losses": list(self.losses),
             }
-            files.write_json(building / "judge.json", description)
+            save_weights(building, self.network, "judge.json", description)
 
     @classmethod
     def load(cls, folder: Path) -> "PixelJudge":
@@ -132,12 +126,12 @@ class PixelJudge:
         path = folder / "judge.json"
         if not path.is_file():
             raise MissingArtifactError(f"{folder} holds no judge. Train it first.")
-        described: dict[str, Any] = files.read_json(path)
         try:
+            described, weights = read_weights(folder, "judge.json")
             scales = {target: Scale(**scale) for target, scale in described["scales"].items()}
             network = _network(described["channels"], described["side"], len(scales), seed=0)
-            network.load_state_dict(safetensors.torch.load_file(folder / "model.safetensors"))
-        except (OSError, KeyError, TypeError, RuntimeError, safetensors.SafetensorError) as error:
+            network.load_state_dict(weights)
+        except UNREADABLE as error:
             reason = " ".join(str(error).split())
             raise DataError(
                 f"The judge in {folder} is damaged: {reason}. Remove it and train it again."

@@ -81,7 +81,9 @@ def needed(one: Finding, moved: Effects) -> list[Block]:
 
 
 def _needed(one: Finding, moved: Effects) -> list[Record]:
-    return sorted(moved.needed.get(one.target, ()), key=lambda row: int(row["k"]))
+    # A target that could not be probed has a row with the reason alone.
+    rows = [row for row in moved.needed.get(one.target, ()) if finite(row["k"]) is not None]
+    return sorted(rows, key=lambda row: int(row["k"]))
 
 
 def _score(row: Record, one: Finding) -> Number:

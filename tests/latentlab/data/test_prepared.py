@@ -102,11 +102,12 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
 def test_what_a_killed_process_left_is_removed_and_what_a_running_one_has_is_not(tmp_path):
     from latentlab.files import TEMPORARY, _machine
 
+    token = "0123abcd"
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     running = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     left, used, other = (
-        tmp_path / f"{TEMPORARY}{_machine()}-{process.pid}-{name}"
+        tmp_path / f"{TEMPORARY}{_machine()}-{process.pid}-{token}-{name}"
         for process, name in ((ended, "data"), (running, "data"), (ended, "other"))
     )
     for folder in (left, used, other):
