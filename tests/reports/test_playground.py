@@ -386,3 +386,15 @@ def test_the_data_are_json_that_no_markup_can_leave(shown):
     (data,) = re.findall(r'<script type="application/json" id="play-data">(.*?)</script>', page)
     assert "<" not in data
     assert json.loads(data)["faces"][1]["name"] == "two & more.jpg"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_axe_finds_nothing_serious_in_it(path, open_page, theme, width):
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = started(open_page(path, width=width, color_scheme=theme)).page
+    slider(page, 0).press("ArrowRight")
+    found = Axe().run(page, context={"include": [["#playground"]]}).response
+    assert len(found["passes"]) > 10  # it looked
+    assert not [one["id"] for one in found["violations"] if one["impact"] != "minor"]
