@@ -34,14 +34,24 @@ def save_model(folder: Path, model: VAE, description: dict[str, Any], card: str)
         files.write_text(building / "README.md", card)
 
 
-def load_model(folder: Path) -> VAE:
-    """The model that `save_model` wrote, on the CPU, in evaluation mode."""
+def trained_weights(folder: Path) -> Path:
+    """The file of a model's weights.
+
+    Raises:
+        MissingArtifactError: there is none yet.
+    """
     path = folder / "model.safetensors"
     if not path.is_file():
         run = folder.parent
         raise MissingArtifactError(
             f"{run} has no trained model yet. Train it with `latentlab train {run}`."
         )
+    return path
+
+
+def load_model(folder: Path) -> VAE:
+    """The model that `save_model` wrote, on the CPU, in evaluation mode."""
+    path = trained_weights(folder)
     try:
         description, weights = read_weights(folder, "config.json")
         entry = MODELS[description["name"]]
@@ -71,6 +81,7 @@ UNREADABLE = (
 def save_weights(building: Path, network: nn.Module, name: str, about: dict[str, Any]) -> None:
     """Write `model.safetensors` and, as the JSON file `name`, what it is; each holds the digest of
     the other, so that neither can be changed or exchanged unnoticed."""
+    about = {key: value for key, value in about.items() if key != "sha256"}  # of other weights
     weights = {key: tensor.cpu().contiguous() for key, tensor in network.state_dict().items()}
     content = safetensors.torch.save(weights, {"description": files.digest_of(about)})
     files.write_bytes(building / "model.safetensors", content)

@@ -48,12 +48,12 @@ class Encoding:
 
     @cached_property
     def inputs(self) -> dict[str, Any]:
-        from latentlab import files
+        from latentlab import checkpoints, files
 
         work = self.work
         return {
             "data": work.data.digest,
-            "model": files.digest(work.run.model_folder / "model.safetensors"),
+            "model": files.digest(checkpoints.trained_weights(work.run.model_folder)),
             "encode": work.config.plain()["encode"],
             "seed": work.config.seed,
         }

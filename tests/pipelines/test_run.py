@@ -15,6 +15,7 @@ from PIL import Image
 
 from latentlab.artifacts import TABLES, read_metadata
 from latentlab.files import TEMPORARY
+from latentlab.pictures import LINE
 from latentlab.verdicts import VERDICTS
 
 CLOCK = ["seconds", "images_per_second"]  # what two equal runs may differ in
@@ -228,7 +229,7 @@ def test_traversals_are_pictures_of_the_asked_size(finished):
         with Image.open(finished.folder / done.json["picture"]) as picture:
             columns = len(done.json["offsets"])
             assert picture.width == 56 + columns * 34 + 2
-            assert picture.height == len(done.json["rows"]) * 34 + 2
+            assert picture.height == LINE + 6 + len(done.json["rows"]) * 34 + 2  # offsets above
         assert rows is None or len(done.json["rows"]) == rows
 
 
