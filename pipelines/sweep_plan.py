@@ -50,11 +50,12 @@ def asked_for(
         ConfigError: something of it is wrong.
     """
     from latentlab import config as configs
+    from latentlab import overrides
     from latentlab.errors import ConfigError
     from latentlab.naming import chosen
     from latentlab.sweeps import OWN, SweepFolder, plan
 
-    given = [(text, *configs.values_of(text)) for text in set_]
+    given = [(text, *overrides.values_of(text)) for text in set_]
     # The section itself and the name can be set too; they say what is varied, and where it is.
     first = tuple(text for text, key, _ in given if key == "name" or key.startswith("sweep."))
     content, section = configs.load_sweep(path, first)
@@ -78,10 +79,10 @@ def asked_for(
     runs = plan(values, range(seed, seed + (seeds or section.seeds)), tuple(variants))
 
     def config_of(run: "PlannedRun") -> "Config":
-        own = configs.with_values(content, variants[run.variant] if run.variant else {})
+        own = overrides.with_values(content, variants[run.variant] if run.variant else {})
         # A component comes before its settings.
         for key in sorted(run.settings, key=lambda key: not key.endswith(".name")):
-            own = configs.with_value(own, key, run.settings[key])
+            own = overrides.with_value(own, key, run.settings[key])
         title = f"{content.get('name', 'run')} {run.name}"
         return configs.build(own | {"seed": run.seed, "name": title}, where=f"{path}, {run.name}")
 

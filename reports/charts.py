@@ -4,7 +4,8 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from reports.page import MINUS, BarChart, LineChart, Series, shown
+from reports.numbers import MINUS, shown
+from reports.page import BarChart, LineChart, Series
 
 Scale = Callable[[float], float]  # from a value to a coordinate
 WIDTH, HEIGHT = 520.0, 260.0  # of a line chart, in SVG units

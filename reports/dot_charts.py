@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from reports.charts import BOTTOM, LEFT, RIGHT, TOP, Tick, ends, round_numbers, tick_label
-from reports.page import Dot, DotChart, Guide, shown
+from reports.numbers import shown
+from reports.page import Dot, DotChart, Guide
 
 WIDTH, HEIGHT = 520.0, 340.0
 Place = Callable[[float], float]  # from a value to a coordinate

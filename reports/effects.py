@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from latentlab.examination import RECONSTRUCTIONS
 from latentlab.verdicts import Rules
 from reports.contents import Contents
-from reports.page import Number, finite, number, told
+from reports.numbers import Number, finite, number, told
 from reports.records import Record, by, records
 
 KINDS = {  # of directions, in words

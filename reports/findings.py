@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from latentlab.artifacts import ROLES
-from reports.page import Number, finite, number, told
+from reports.numbers import Number, finite, number, told
 from reports.records import Record, by, records
 
 CORRELATION, WEIGHT = "correlation", "weight"

@@ -5,7 +5,8 @@ from typing import Any
 from latentlab.comparison.numbers import quantity
 from reports import palette
 from reports.comparison.contents import ComparisonContents
-from reports.page import Cell, Column, Paragraph, Row, Section, Table, Text, finite, number, told
+from reports.numbers import finite, number, told
+from reports.page import Cell, Column, Paragraph, Row, Section, Table, Text
 
 
 def section(contents: ComparisonContents) -> Section | None:

@@ -8,6 +8,7 @@ import pandas as pd
 from latentlab.comparison.choice import ANSWERS, BEST, NONE, ONLY, TIE, UNKNOWN
 from reports.comparison.contents import ComparisonContents
 from reports.findings import ROLE_TITLES
+from reports.numbers import finite, number, shown, told
 from reports.page import (
     Alert,
     Alerts,
@@ -20,10 +21,6 @@ from reports.page import (
     Section,
     Table,
     Text,
-    finite,
-    number,
-    shown,
-    told,
 )
 
 NAMED = ("Smiling", "smile", "mouth_smile")  # of these the first that is there is spoken of

@@ -6,7 +6,8 @@ from typing import Any
 
 from latentlab.comparison.numbers import OF_RUNS, OF_TARGETS
 from reports.comparison.contents import ComparisonContents
-from reports.page import Column, Details, Glossary, Row, Section, Table, Term, Text, number
+from reports.numbers import number
+from reports.page import Column, Details, Glossary, Row, Section, Table, Term, Text
 
 METHODS = (
     Term(

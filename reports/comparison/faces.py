@@ -3,19 +3,8 @@
 from dataclasses import replace
 
 from reports.comparison.contents import ComparisonContents, Faces
-from reports.page import (
-    Block,
-    Cell,
-    Column,
-    Details,
-    Paragraph,
-    Row,
-    Section,
-    Table,
-    Text,
-    number,
-    shown,
-)
+from reports.numbers import number, shown
+from reports.page import Block, Cell, Column, Details, Paragraph, Row, Section, Table, Text
 from reports.pictures import Album
 from reports.sections.strips import tiles
 

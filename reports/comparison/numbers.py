@@ -9,6 +9,7 @@ import pandas as pd
 from latentlab.comparison.numbers import OF_RUNS, quantity
 from reports.charts import round_numbers
 from reports.comparison.contents import ComparisonContents
+from reports.numbers import finite, number, shown, told
 from reports.page import (
     Block,
     Column,
@@ -22,10 +23,6 @@ from reports.page import (
     Section,
     Table,
     Text,
-    finite,
-    number,
-    shown,
-    told,
 )
 
 NATS = ("reconstruction", "kl", "elbo")

@@ -4,6 +4,7 @@ from typing import Any
 
 from latentlab.comparison.survival import QUESTIONS
 from reports.comparison.contents import ComparisonContents
+from reports.numbers import finite, number, shown, told
 from reports.page import (
     Block,
     Cell,
@@ -16,10 +17,6 @@ from reports.page import (
     Table,
     Term,
     Text,
-    finite,
-    number,
-    shown,
-    told,
 )
 
 TITLES = {

@@ -6,23 +6,8 @@ from latentlab.verdicts import VERDICTS
 from reports import palette
 from reports.comparison.contents import ComparisonContents
 from reports.findings import ROLE_TITLES
-from reports.page import (
-    Block,
-    Cell,
-    Column,
-    Columns,
-    Details,
-    Number,
-    Paragraph,
-    Row,
-    Section,
-    Table,
-    Text,
-    finite,
-    number,
-    shown,
-    told,
-)
+from reports.numbers import Number, finite, number, shown, told
+from reports.page import Block, Cell, Column, Columns, Details, Paragraph, Row, Section, Table, Text
 
 
 def section(contents: ComparisonContents) -> Section | None:

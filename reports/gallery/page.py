@@ -6,18 +6,8 @@ from latentlab.verdicts import VERDICTS
 from reports.build import render
 from reports.claims import claims_of
 from reports.gallery.contents import GalleryContents, GalleryRun, MeanScore
-from reports.page import (
-    Block,
-    Cell,
-    Column,
-    Page,
-    Paragraph,
-    Row,
-    Section,
-    Table,
-    Text,
-    number,
-)
+from reports.numbers import number
+from reports.page import Block, Cell, Column, Page, Paragraph, Row, Section, Table, Text
 from reports.pictures import Album
 from reports.sections.strips import tiles
 

@@ -8,7 +8,8 @@ from latentlab.examination import ORIGINALS, RECONSTRUCTIONS
 from reports.contents import Contents
 from reports.effects import Effects, rules_of
 from reports.findings import Finding
-from reports.page import Alert, finite, shown
+from reports.numbers import finite, shown
+from reports.page import Alert
 
 FEW_FACES = 0.95  # a smaller share of detected faces in the data is worth an alert
 FEW_MOVED = 0.9  # and in moved pictures

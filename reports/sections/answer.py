@@ -6,15 +6,8 @@ from latentlab.verdicts import ENTANGLED, NOT_MOVED, SUPPORTED
 from reports.contents import Contents
 from reports.effects import Effects
 from reports.findings import ROLE_TITLES, Finding, by_role
-from reports.page import (
-    Alerts,
-    Block,
-    Details,
-    Paragraph,
-    Section,
-    finite,
-    shown,
-)
+from reports.numbers import finite, shown
+from reports.page import Alerts, Block, Details, Paragraph, Section
 from reports.pictures import Album
 from reports.sections import alerts, associations, verdicts
 

@@ -12,19 +12,8 @@ from reports.findings import (
     by_role,
     dimension_link,
 )
-from reports.page import (
-    Block,
-    Cell,
-    Column,
-    Mark,
-    Paragraph,
-    Row,
-    Section,
-    Table,
-    Text,
-    number,
-    shown,
-)
+from reports.numbers import number, shown
+from reports.page import Block, Cell, Column, Mark, Paragraph, Row, Section, Table, Text
 from reports.pictures import Album
 from reports.sections.strips import tiles
 

@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 from reports.contents import Contents
-from reports.page import Column, Details, Glossary, Row, Section, Table, Term, Text, finite, number
+from reports.numbers import finite, number
+from reports.page import Column, Details, Glossary, Row, Section, Table, Term, Text
 
 TERMS = (
     Term(

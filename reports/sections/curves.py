@@ -2,7 +2,8 @@
 
 from reports.effects import Effects
 from reports.findings import Finding
-from reports.page import LineChart, Series, finite
+from reports.numbers import finite
+from reports.page import LineChart, Series
 from reports.sections.verdicts import in_words
 
 MOST = 4  # lines in a chart

@@ -6,21 +6,8 @@ import pandas as pd
 
 from latentlab.census import CORRELATED
 from reports.contents import Contents
-from reports.page import (
-    Block,
-    Column,
-    Details,
-    Paragraph,
-    Row,
-    Section,
-    Table,
-    Text,
-    Tiles,
-    finite,
-    number,
-    shown,
-    told,
-)
+from reports.numbers import finite, number, shown, told
+from reports.page import Block, Column, Details, Paragraph, Row, Section, Table, Text, Tiles
 from reports.pictures import Album
 
 FEW_LABELS = 16  # so many are open at first

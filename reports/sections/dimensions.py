@@ -8,6 +8,7 @@ from latentlab.distributions import FAR
 from reports.contents import Contents
 from reports.effects import Effects
 from reports.findings import CORRELATION, Finding, Place, dimension_anchor, dimension_link
+from reports.numbers import finite, number, shown
 from reports.page import (
     Bar,
     BarChart,
@@ -22,9 +23,6 @@ from reports.page import (
     Series,
     Table,
     Text,
-    finite,
-    number,
-    shown,
 )
 from reports.pictures import Album
 from reports.sections.strips import side_by_side

@@ -5,7 +5,8 @@ from latentlab.verdicts import Rules
 from reports.contents import Contents
 from reports.effects import Effects, rules_of
 from reports.findings import METRIC_TITLES, ROLE_TITLES, UNKNOWN, Finding
-from reports.page import Cell, Column, Mark, Paragraph, Row, Section, Table, Text, number, told
+from reports.numbers import number, told
+from reports.page import Cell, Column, Mark, Paragraph, Row, Section, Table, Text
 from reports.records import Record, by
 
 CIRCULAR = "never: the model itself"  # a judge that is no witness

@@ -8,7 +8,8 @@ from reports import palette
 from reports.contents import Contents
 from reports.effects import Effects
 from reports.findings import CORRELATION, ROLE_TITLES, UNKNOWN, Finding, dimension_link
-from reports.page import Block, Cell, Column, Row, Section, Table, Text, number, shown
+from reports.numbers import number, shown
+from reports.page import Block, Cell, Column, Row, Section, Table, Text
 
 
 def section(contents: Contents, found: tuple[Finding, ...], moved: Effects) -> Section | None:

@@ -6,7 +6,8 @@ from typing import Any
 
 from latentlab.metrics.titles import metric_title
 from reports.contents import Contents
-from reports.page import Column, Paragraph, Row, Section, Table, Text, number, shown, told
+from reports.numbers import number, shown, told
+from reports.page import Column, Paragraph, Row, Section, Table, Text
 
 
 def section(contents: Contents) -> Section | None:

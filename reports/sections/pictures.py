@@ -6,18 +6,8 @@ import numpy as np
 from scipy import stats
 
 from reports.contents import Contents, Neighbours
-from reports.page import (
-    Block,
-    Column,
-    Paragraph,
-    Row,
-    Section,
-    Table,
-    Text,
-    Tiles,
-    number,
-    shown,
-)
+from reports.numbers import number, shown
+from reports.page import Block, Column, Paragraph, Row, Section, Table, Text, Tiles
 from reports.pictures import Album
 
 MOST = 48  # pictures of a kind on the page

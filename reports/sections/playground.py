@@ -7,7 +7,8 @@ import numpy as np
 from latentlab.portable.program import Program
 from reports.contents import Contents
 from reports.findings import CORRELATION, Finding
-from reports.page import Block, Columns, Paragraph, Section, shown
+from reports.numbers import shown
+from reports.page import Block, Columns, Paragraph, Section
 from reports.pictures import Album
 from reports.playground import (
     Axis,

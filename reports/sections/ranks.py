@@ -2,7 +2,8 @@
 
 from reports.effects import Effects
 from reports.findings import CORRELATION, WEIGHT, Finding, Place, dimension_link
-from reports.page import Column, Row, Table, Text, number
+from reports.numbers import number
+from reports.page import Column, Row, Table, Text
 from reports.sections.verdicts import BRIEF_EFFECT
 
 SHOWN = 5  # dimensions listed for each target and measure

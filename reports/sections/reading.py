@@ -5,19 +5,8 @@ from dataclasses import replace
 from latentlab.probes.analysis import LATENTS, NONLINEAR
 from reports.effects import Effects
 from reports.findings import METRIC_TITLES, UNKNOWN, Finding
-from reports.page import (
-    Block,
-    Column,
-    LineChart,
-    Number,
-    Row,
-    Series,
-    Table,
-    Text,
-    finite,
-    number,
-    told,
-)
+from reports.numbers import Number, finite, number, told
+from reports.page import Block, Column, LineChart, Row, Series, Table, Text
 from reports.records import Record
 
 FEATURES = {  # of the table `controls`: what was read, and what that tells

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from reports.findings import METRIC_TITLES, ROLE_TITLES, Finding, by_role
-from reports.page import Block, Cell, Column, Row, Section, Table, Text, number
+from reports.numbers import number
+from reports.page import Block, Cell, Column, Row, Section, Table, Text
 
 
 def section(found: tuple[Finding, ...]) -> Section:

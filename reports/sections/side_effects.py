@@ -5,7 +5,8 @@ import pandas as pd
 from reports.contents import Contents
 from reports.effects import KINDS, UNMEASURED, Effects
 from reports.findings import Finding, dimension_link
-from reports.page import Cell, Column, Number, Row, Table, Text, finite, number
+from reports.numbers import Number, finite, number
+from reports.page import Cell, Column, Row, Table, Text
 from reports.sections.verdicts import BRIEF_EFFECT, BRIEF_SELECTIVITY, in_words, selectivity_of
 
 Ends = dict[str, dict[str, float | None]]  # direction -> column of `paths` -> value

@@ -4,7 +4,8 @@ import numpy as np
 
 from latentlab.pictures import Strip
 from reports.contents import Contents
-from reports.page import MINUS, Block, Columns, Paragraph, Stack, Tiles
+from reports.numbers import MINUS
+from reports.page import Block, Columns, Paragraph, Stack, Tiles
 from reports.pictures import Album
 
 LONGEST = 15  # tiles; of a longer strip as many, evenly spaced

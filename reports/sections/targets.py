@@ -3,7 +3,8 @@
 from reports.contents import Contents
 from reports.effects import Effects
 from reports.findings import CORRELATION, METRIC_TITLES, WEIGHT, Finding
-from reports.page import Block, Columns, Details, Paragraph, Section, told
+from reports.numbers import told
+from reports.page import Block, Columns, Details, Paragraph, Section
 from reports.pictures import Album
 from reports.sections import curves, instruments, ranks, reading, side_effects
 from reports.sections.strips import side_by_side

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from reports.contents import Contents, Epochs
+from reports.numbers import finite, number, shown
 from reports.page import (
     Block,
     Cell,
@@ -18,9 +19,6 @@ from reports.page import (
     Table,
     Text,
     Tiles,
-    finite,
-    number,
-    shown,
 )
 from reports.palette import STEPS
 from reports.pictures import Album

@@ -2,7 +2,8 @@
 
 from reports.contents import Contents
 from reports.findings import ROLE_TITLES, Finding
-from reports.page import Column, Mark, Paragraph, Row, Section, Table, Text, number
+from reports.numbers import number
+from reports.page import Column, Mark, Paragraph, Row, Section, Table, Text
 
 EXPLAINED = 0.1  # least share of a target that its true cause accounts for
 

@@ -6,21 +6,8 @@ from latentlab.verdicts import CANNOT_MEASURE, ENTANGLED, NOT_ENCODED, NOT_MOVED
 from reports.contents import Contents
 from reports.effects import KINDS, UNMEASURED, Effects
 from reports.findings import ROLE_TITLES, Finding, dimension_link
-from reports.page import (
-    Badge,
-    Cell,
-    Choice,
-    Column,
-    Filter,
-    Number,
-    Row,
-    Table,
-    Text,
-    finite,
-    number,
-    shown,
-    told,
-)
+from reports.numbers import Number, finite, number, shown, told
+from reports.page import Badge, Cell, Choice, Column, Filter, Row, Table, Text
 from reports.pictures import Album
 from reports.records import Record
 from reports.sections.strips import strip_of, tiles

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latentlab import config as configs
-from latentlab import files
+from latentlab import files, overrides
 from latentlab.errors import ConfigError, MissingArtifactError
 from latentlab.sweeps import (
     Attempt,
@@ -139,19 +138,19 @@ def test_a_claim_is_had_by_one_and_seen_by_all(tmp_path):
     ],
 )
 def test_values_are_parted_by_commas(text, values):
-    assert configs.values_of(text) == ("a.b", values)
+    assert overrides.values_of(text) == ("a.b", values)
 
 
 @pytest.mark.parametrize("text", ["a.b=", "a.b", "=1", "a.b=1,,2", "a.b=[1"])
 def test_no_values_are_refused(text):
     with pytest.raises(ConfigError, match="key=value"):
-        configs.values_of(text)
+        overrides.values_of(text)
 
 
 def test_a_variant_that_names_another_component_drops_the_settings_of_the_old_one():
     content = {"source": {"name": "faces", "limit": 9}, "train": {"epochs": 2, "batch_size": 4}}
     variant = {"source": {"root": "x", "name": "dsprites"}, "train": {"epochs": 3}}
-    assert configs.with_values(content, variant) == {
+    assert overrides.with_values(content, variant) == {
         "source": {"name": "dsprites", "root": "x"},
         "train": {"epochs": 3, "batch_size": 4},
     }

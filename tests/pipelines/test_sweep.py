@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from latentlab import config as configs
-from latentlab import files
+from latentlab import files, overrides
 from latentlab.errors import CheckFailedError, ConfigError, StoppedError
 from latentlab.sweeps import Attempt, SweepFolder, plan, runs_of
 from pipelines.cli import main
@@ -314,8 +314,8 @@ def test_the_command_from_a_config_to_reports(terminal, monkeypatch, capsys):
         "probe.controls=false",
         "probe.nonlinear=false",
     ):
-        key, (value, *_) = configs.values_of(setting)
-        content = configs.with_value(content, key, value)
+        key, (value, *_) = overrides.values_of(setting)
+        content = overrides.with_value(content, key, value)
     rates = [0.003, 1e30]  # the second diverges
     content["sweep"] = {"set": {"train.learning_rate": rates}}
     Path("small.yaml").write_text(yaml.safe_dump(content))

@@ -15,7 +15,7 @@ from latentlab.pictures import Strip
 from reports import charts, palette
 from reports.build import build
 from reports.claims import claims
-from reports.page import NO_BREAK, shown
+from reports.numbers import NO_BREAK, shown
 
 HOSTILE = [
     "<script>alert(1)</script>",

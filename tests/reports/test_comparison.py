@@ -22,7 +22,8 @@ from latentlab.pictures import Strip
 from reports import dot_charts
 from reports.comparison.contents import ComparisonContents, Faces, Moved
 from reports.comparison.page import build, claims
-from reports.page import Dot, DotChart, Guide, shown
+from reports.numbers import shown
+from reports.page import Dot, DotChart, Guide
 from tests.latentlab.comparison import made
 
 

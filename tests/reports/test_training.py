@@ -11,7 +11,7 @@ import pytest
 from reports.build import build
 from reports.claims import claims
 from reports.contents import Census, without_pictures
-from reports.page import MINUS, shown
+from reports.numbers import MINUS, shown
 from reports.pictures import Album
 from reports.sections import data, pictures, training
 
