@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks import measuring, scale_plan
+from benchmarks import scale_plan
 from benchmarks.scale_plan import PAGE, Assumptions, makespan, plan, simulate, with_tables
 
 RATES = {
@@ -14,8 +14,6 @@ RATES = {
 
 
 def test_the_page_holds_the_tables_of_the_measured_rates():
-    if not (measuring.RESULTS / "scale.json").is_file():
-        pytest.skip("rates are not measured: python -m benchmarks.scale RUN")
     page = PAGE.read_text(encoding="utf-8")
     assert with_tables(page, plan(scale_plan.rates())) == page
 
