@@ -130,6 +130,33 @@ def save_state(folder: Path, step: int, state: dict[str, Any], *, best: bool) ->
         old.unlink()
 
 
+def copied(state: dict[str, Any]) -> tuple[dict[str, Any], Callable[[], None]]:
+    """A copy of a state that training does not change, on its way to the CPU.
+
+    Returns:
+        The copy, and what to call before it is read: it waits until the copy has arrived.
+    """
+
+    def copy(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: copy(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [copy(item) for item in value]
+        if not isinstance(value, Tensor):
+            return value
+        if value.device.type != "cuda":
+            return value.detach().clone()
+        there = torch.empty_like(value, device="cpu", pin_memory=True)
+        return there.copy_(value.detach(), non_blocking=True)
+
+    made = {key: copy(value) for key, value in state.items()}
+    if not torch.cuda.is_initialized():
+        return made, lambda: None
+    arrived = torch.cuda.Event()
+    arrived.record()
+    return made, arrived.synchronize
+
+
 def load_state(
     folder: Path, on_damaged: Callable[[DataError], None] = lambda error: None
 ) -> dict[str, Any] | None:

@@ -131,17 +131,22 @@ class TrainConfig(Section):
     """Of the objective's own network, such as FactorVAE's discriminator."""
     clip: Annotated[float, Gt(0)] | None = None
     """Largest norm of a step's gradient."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """Of the networks' arithmetic; losses and weights stay float32."""
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
+    """Of the networks' arithmetic; losses and weights stay float32. tf32 counts on CUDA alone."""
     average: Annotated[float, Ge(0), Lt(1)] = 0.0
     """Decay of a moving average of the weights, which is then kept; 0 keeps the last step's."""
     patience: Annotated[int, Ge(0)] = 0
     """Stop after so many epochs without a better validation loss; 0 never does."""
+    compile: bool = False
+    """Translate the networks with torch.compile: a slow start for faster steps."""
+    capture: bool = True
+    """On a CUDA device, record a step once and replay it."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 
 
 class EncodeConfig(Section):
-    batch_size: Annotated[int, Ge(1)] = 256
+    batch_size: Annotated[int, Ge(1)] = 64
+    """Images at a time. Far larger ones are slower on a CPU, whose caches they do not fit into."""
     features: Literal["mean", "histogram"] = "mean"
     """Posterior means, which for discrete codes are pooled embeddings; or histograms of codes."""
     likelihood_samples: Annotated[int, Ge(0)] = 0
@@ -273,20 +278,14 @@ class Config(DataSettings):
 
     @model_validator(mode="after")
     def fits(self) -> "Config":
-        """The model must be buildable at this side and give what the objective needs; no memory is
-        spent on trying."""
-        import torch
-
+        """The model must be buildable at this side and give what the objective needs."""
         from latentlab.encoding import check_encoding
+        from latentlab.models.trial import trial_posterior
         from latentlab.objectives.requirements import check_posterior
 
-        with torch.device("meta"):
-            side = self.data.side
-            entry = ModelConfig.entries()[self.model.name]
-            model = entry(channels=3, side=side, **self.model.settings).eval()
-            objective = ObjectiveConfig.entries()[self.objective.name](**self.objective.settings)
-            told = torch.empty(2, len(model.conditions)) if model.conditions else None
-            posterior = model.encode(torch.empty(2, 3, side, side), told)
+        entry = ModelConfig.entries()[self.model.name]
+        model, posterior = trial_posterior(entry, self.data.side, self.model.settings)
+        objective = ObjectiveConfig.entries()[self.objective.name](**self.objective.settings)
         check_posterior(posterior, getattr(objective, "needs", None), self.objective.name)
         check_encoding(posterior, self.encode.features, self.encode.likelihood_samples)
         if model.masked:
@@ -366,7 +365,10 @@ def _content(path: Path) -> dict[str, Any]:
         )
     content = files.read_yaml(path)
     if content is not None and not isinstance(content, dict):
-        raise ConfigError(f"{path} must hold a mapping of settings, not {content!r}.")
+        raise ConfigError(
+            f"{path} must hold a mapping of settings, not {content!r}. Write them as `key: value`;"
+            " `latentlab config show` has them all."
+        )
     return dict(content or {})
 
 
@@ -421,12 +423,16 @@ def _explained(error: pydantic.ValidationError, kind: type[BaseModel] = Config) 
     else:
         message = f"`{place}` is {first['input']!r}: {first['msg'].lower()}"
     more = f" ({len(complaints) - 1} more)" if len(complaints) > 1 else ""
-    return f"{message}.{more} See `latentlab config schema`."
+    end = "" if message.endswith((".", "?")) else "."
+    return f"{message}{end}{more} See `latentlab config schema`."
 
 
 def _nearest(place: tuple[Any, ...], kind: type[BaseModel]) -> str:
     """ ", did you mean ...?" for an unknown key, or the keys that there are."""
     known = _keys_at(place[:-1], kind)
+    if place[-1] in known:  # of another model, objective or source
+        component = ".".join(map(str, place[:-1]))
+        return f", which belongs to another `{component}.name`; take it out"
     close = difflib.get_close_matches(str(place[-1]), known, n=1)
     if close:
         return f", did you mean `{'.'.join([*map(str, place[:-1]), close[0]])}`?"

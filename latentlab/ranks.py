@@ -8,6 +8,7 @@ but for rounding, and can be taken up again on another number.
 Source: Li et al. 2020, PyTorch Distributed, https://arxiv.org/abs/2006.15704
 """
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -166,6 +167,9 @@ def joined(device: torch.device) -> Iterator[Ranks]:
     distributed.init_process_group(backend)
     try:
         yield Ranks(distributed.get_rank(), distributed.get_world_size())
+    except StoppedError:  # by all of them
+        _leave()
+        raise
     except RuntimeError as error:
         if isinstance(error, distributed.DistError) or "gloo" in str(error):
             raise StoppedError(
@@ -173,7 +177,14 @@ def joined(device: torch.device) -> Iterator[Ranks]:
                 " again, on as many processes as there are; it goes on from the last state."
             ) from error
         raise
+    _leave()
+
+
+def _leave() -> None:
     distributed.destroy_process_group()
+    # Gloo's threads end with the last that refers to the group, such as a traceback in a cycle. One
+    # that lets go of a tensor while the interpreter ends aborts the process.
+    gc.collect()
 
 
 class _Loss(nn.Module):

@@ -4,28 +4,35 @@ Chance is a function of (seed, epoch, step), and the sums of a half-finished epo
 state, so a resumed run gives the same weights and the same history as an unbroken one.
 """
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import nn
 
 from latentlab.artifacts import mu_name
 from latentlab.data.batches import Pictures, epoch_batches, row_blocks
-from latentlab.dimensions import MIN_KL, min_variance
+from latentlab.data.resident import Resident, resident
+from latentlab.dimensions import min_variance
 from latentlab.errors import DataError, StoppedError
+from latentlab.fitting.readings import READ_EVERY as READ_EVERY
+from latentlab.fitting.readings import Watch
+from latentlab.fitting.recipe import Recipe as Recipe
+from latentlab.fitting.recipe import arithmetic, cuda_settings
+from latentlab.fitting.steps import PlainSteps, Steps, TapedSteps, cuda_graph
+from latentlab.fitting.sums import Sums
+from latentlab.fitting.weights import Weights
+from latentlab.fitting.weights import kept_weights as kept_weights
 from latentlab.models.vae import VAE
-from latentlab.objectives import Objective, Step, Terms
+from latentlab.objectives import Objective, Step
 from latentlab.objectives.terms import FINAL_STEP
-from latentlab.randomness import stream
 from latentlab.ranks import ALONE, Ranks
 
-READ_EVERY = 20  # steps between looks at the loss, each of which waits for the device
 UNDERFIT = 0.01  # share by which the validation loss still falls in an epoch
+CLOCK = ("seconds", "images_per_second")  # columns that histories once had
 
 
 @dataclass(frozen=True)
@@ -36,179 +43,7 @@ class Progress:
     epochs: int
     images: int  # seen in this epoch
     images_total: int  # of an epoch
-    loss: float | None  # mean of the epoch so far; None between readings
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How the weights are found.
-
-    Attributes:
-        learning_rate: Of Adam.
-        decoder_learning_rate: Of the decoder's weights, if it has another.
-        critic_learning_rate: Of an objective's own network.
-        clip: Largest norm of a step's gradient; None leaves it as it is.
-        precision: Of the networks' arithmetic; losses and weights stay float32.
-        average: Decay of the exponential moving average of the weights, which then are the ones
-            that are evaluated and kept; 0 keeps the weights of the last step.
-        patience: Stop after so many epochs without a better validation loss; 0 never does.
-    """
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    decoder_learning_rate: float | None = None
-    critic_learning_rate: float = 1e-4
-    clip: float | None = None
-    precision: Literal["float32", "bfloat16"] = "float32"
-    average: float = 0.0
-    patience: int = 0
-
-
-@dataclass
-class _Sums:
-    """Running sums of an epoch on the device: no step waits for a number to come back."""
-
-    reconstruction: Tensor  # scalar
-    loss: Tensor  # scalar, weighted by images
-    kl: Tensor  # (latents,)
-    mu: Tensor  # (latents,)
-    mu_squares: Tensor  # (latents,)
-    extra: dict[str, Tensor] = field(default_factory=dict)  # scalars, weighted by images
-    images: int = 0
-    seconds: float = 0.0
-    beta: float = 0.0  # of the last step
-
-    @classmethod
-    def zero(cls, latents: int, device: torch.device) -> "_Sums":
-        # Sums of 160,000 values near 1e4 nats need more digits than float32 has; MPS has no more.
-        kind = torch.float32 if device.type == "mps" else torch.float64
-        zeros = torch.zeros(2 + 3 * latents, dtype=kind, device=device)
-        return cls(zeros[0], zeros[1], *zeros[2:].reshape(3, latents))
-
-    def add(self, terms: Terms) -> None:
-        count = len(terms.reconstruction)
-        self.reconstruction = self.reconstruction + terms.reconstruction.sum()
-        self.loss = self.loss + terms.loss.detach() * count
-        self.kl = self.kl + terms.kl.sum(dim=0)
-        mu = terms.mu.to(self.mu.dtype)
-        self.mu = self.mu + mu.sum(dim=0)
-        self.mu_squares = self.mu_squares + mu.square().sum(dim=0)
-        for name, value in terms.extra.items():
-            self.extra[name] = self.extra.get(name, torch.zeros_like(self.loss)) + value * count
-        self.images += count
-        self.beta = terms.beta
-
-    def means(self, prefix: str) -> dict[str, float]:
-        """Nats per image: `*_reconstruction`, `*_kl`, `*_elbo`, `*_loss`, and the objective's own
-        parts."""
-        reconstruction = float(self.reconstruction) / self.images
-        kl = float(self.kl.sum()) / self.images
-        return {
-            f"{prefix}_reconstruction": reconstruction,
-            f"{prefix}_kl": kl,
-            f"{prefix}_elbo": -reconstruction - kl,
-            f"{prefix}_loss": float(self.loss) / self.images,
-            **{f"{prefix}_{name}": float(sum_) / self.images for name, sum_ in self.extra.items()},
-        }
-
-    def active_units(self, floor: float) -> int:
-        """Latents whose means vary by more than `floor` and, where there is a divergence at all,
-        that have some."""
-        variance = self.mu_squares / self.images - (self.mu / self.images).square()
-        active = variance >= floor
-        kl = self.kl / self.images
-        return int((active & (kl >= MIN_KL)).sum() if bool(kl.any()) else active.sum())
-
-    def over(self, ranks: Ranks) -> "_Sums":
-        """Added up over the processes that train together."""
-        if ranks.size == 1:
-            return self
-        mine = {"reconstruction": self.reconstruction, "loss": self.loss, "kl": self.kl}
-        mine |= {"mu": self.mu, "mu_squares": self.mu_squares}
-        mine |= {f"extra {name}": value for name, value in self.extra.items()}
-        found: dict[str, Any] = ranks.summed({**mine, "images": self.images})
-        extra = {
-            name.removeprefix("extra "): found.pop(name)
-            for name in list(found)
-            if name.startswith("extra ")
-        }
-        return _Sums(**found, extra=extra, seconds=self.seconds, beta=self.beta)
-
-    def to(self, device: torch.device) -> "_Sums":
-        def placed(value: Any) -> Any:
-            if isinstance(value, dict):
-                return {name: placed(item) for name, item in value.items()}
-            return value.to(device) if isinstance(value, Tensor) else value
-
-        return _Sums(**{name: placed(value) for name, value in vars(self).items()})
-
-
-class _Weights:
-    """The networks that are trained, their optimisers and their moving average, as one state."""
-
-    def __init__(
-        self, model: VAE, objective: Objective, recipe: Recipe, seed: int, device: torch.device
-    ):
-        self.recipe = recipe
-        self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.critic = _critic(objective, model.latents, seed, device)
-        self.optimizers = [torch.optim.Adam(_groups(model, recipe), lr=recipe.learning_rate)]
-        if self.critic is not None:
-            rate = recipe.critic_learning_rate
-            # The momentum of the FactorVAE paper, section 4.
-            critic = torch.optim.Adam(self.critic.parameters(), lr=rate, betas=(0.5, 0.9))
-            self.optimizers.append(critic)
-        self.averaged: AveragedModel | None = None
-        if recipe.average:
-            decay = get_ema_multi_avg_fn(recipe.average)
-            self.averaged = AveragedModel(model, multi_avg_fn=decay, use_buffers=True)
-
-    @property
-    def kept(self) -> VAE:
-        """The model that is evaluated and kept."""
-        return self.model if self.averaged is None else cast(VAE, self.averaged.module)
-
-    def update(self, terms: Terms) -> None:
-        """One step of every optimiser."""
-        for optimizer in self.optimizers:
-            optimizer.zero_grad(set_to_none=True)
-        terms.loss.backward()
-        if self.recipe.clip is not None:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
-        self.optimizers[0].step()
-        if terms.critic_loss is not None:
-            # What the model's loss left in the critic is not the critic's to follow.
-            self.optimizers[1].zero_grad(set_to_none=True)
-            terms.critic_loss.backward()
-            self.optimizers[1].step()
-        if self.averaged is not None:
-            self.averaged.update_parameters(self.model)
-
-    def state(self) -> dict[str, Any]:
-        modules = {"model": self.model, "critic": self.critic, "averaged": self.averaged}
-        found = {name: one.state_dict() for name, one in modules.items() if one is not None}
-        return {**found, "optimizers": [one.state_dict() for one in self.optimizers]}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        self.model.load_state_dict(state["model"])
-        if self.critic is not None:
-            self.critic.load_state_dict(state["critic"])
-        if self.averaged is not None:
-            self.averaged.load_state_dict(state["averaged"])
-        for optimizer, stored in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(stored)
-
-
-def kept_weights(state: dict[str, Any]) -> dict[str, Tensor]:
-    """The weights in a state of `fit` that are evaluated and kept."""
-    if "averaged" not in state:
-        return dict(state["model"])
-    return {
-        name.removeprefix("module."): value
-        for name, value in state["averaged"].items()
-        if name.startswith("module.")
-    }
+    loss: float | None  # mean of the epoch as it was last read; None between readings
 
 
 def fit(
@@ -226,24 +61,30 @@ def fit(
     on_step: Callable[[Progress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
     ranks: Ranks = ALONE,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> list[dict[str, float]]:
     """Train `model` in place until the recipe's epochs are done or its patience is at an end.
+
+    On a CUDA device steps follow each other without waiting for this process, and are recorded
+    once and replayed where the objective allows it (`latentlab.fitting.steps`); the numbers are
+    those of any other device, but for rounding.
 
     Args:
         pictures: The prepared arrays.
         train, valid: Row numbers of the two splits.
         state: What an earlier call handed to `on_epoch` or left on stopping; None starts anew.
         on_epoch: Called after every epoch with (state, whether the valid loss is the best so far,
-            the model that would be kept).
-        on_step: Called after every step.
+            the model that would be kept). Tensors of the state change when training goes on.
+        on_step: Called after every step, which on a CUDA device need not be done yet.
         should_stop: Asked after every step; when true the state goes to `on_epoch` and the loop
             ends with StoppedError.
         ranks: The processes that train together. All call this with the same arguments and state,
             and all call the hooks.
+        tell: Called with a line if training cannot be as fast as it might be, and why.
 
     Returns:
         The history, one dict an epoch: epoch, train_* and valid_* means in nats per image, KL per
-        dimension (`kl_000`..), active_units, beta, learning_rate, images_per_second, seconds.
+        dimension (`kl_000`..), active_units, beta, learning_rate. Nothing in it depends on clocks.
 
     Raises:
         StoppedError: `should_stop` said so.
@@ -251,89 +92,133 @@ def fit(
             handed to `on_epoch` are from before that.
     """
     ranks.check(model, objective)
-    weights = _Weights(model, objective, recipe, seed, device)
-    sums = _Sums.zero(model.latents, device)
-    history: list[dict[str, float]] = []
-    epoch, batch, step = 0, 0, 0
-    if state is not None:
-        weights.restore(state)
-        epoch, batch, step, history = (state[key] for key in ("epoch", "batch", "step", "history"))
-        if ranks.leads:  # the sums of all, which are added up again
-            sums = _Sums(**state["sums"]).to(device)
-    forward = ranks.forward(model, objective)
+    with _surroundings(recipe, device):
+        weights = Weights(model, objective, recipe, seed, device)
+        sums = Sums(model.latents, device)
+        history: list[dict[str, float]] = []
+        epoch, batch, step = 0, 0, 0
+        if state is not None:
+            weights.restore(state)
+            epoch, batch, step = (state[key] for key in ("epoch", "batch", "step"))
+            history = [_without_clock(entry) for entry in state["history"]]
+            if ranks.leads:  # the sums of all, which are added up again
+                sums.restore(state["sums"])
+        given = _given(pictures, device)
+        steps = _steps(weights, objective, given, sums, recipe, seed, device, ranks, tell)
 
-    def snapshot() -> dict[str, Any]:
-        return {
-            "epoch": epoch,
-            "batch": batch,
-            "step": step,
-            "history": history,
-            "sums": vars(sums),
-            **weights.state(),
-        }
+        def snapshot(sums: Sums) -> dict[str, Any]:
+            return {
+                "epoch": epoch,
+                "batch": batch,
+                "step": step,
+                "history": history,
+                "sums": sums.state(),
+                **weights.state(),
+            }
 
-    while epoch < recipe.epochs and not _exhausted(history, recipe.patience):
-        model.train()
-        began = time.monotonic()
-        for rows in epoch_batches(
-            train, batch_size=recipe.batch_size, seed=seed, epoch=epoch, first=batch
-        ):
-            share = ranks.share(rows)
-            noise = ranks.generator(seed, "posterior", step, share)
-            with _arithmetic(recipe, device):
-                at = Step(noise, step, weights.critic)
-                terms = forward(pictures.batch(share.rows, device), at)
-            weights.update(ranks.weighted(terms, share))
-            if share.count:
-                sums.add(terms)
-            batch, step = batch + 1, step + 1
-            reading = step % READ_EVERY == 0
-            on_step(
-                Progress(
-                    epoch + 1,
-                    recipe.epochs,
-                    min(batch * recipe.batch_size, len(train)),
-                    len(train),
-                    float(sums.loss) / max(sums.images, 1) if reading else None,
-                )
+        while epoch < recipe.epochs and not _exhausted(history, recipe.patience):
+            model.train()
+            watch = Watch(device, wait=ranks.size > 1)
+            order = epoch_batches(
+                train, batch_size=recipe.batch_size, seed=seed, epoch=epoch, first=batch
             )
-            # The sums stay infinite or NaN once a loss was, and weights that saw it never recover.
-            stopping = ranks.any(should_stop())
-            looking = reading or stopping
-            if looking and ranks.any(not bool(torch.isfinite(sums.loss))):
-                raise _diverged(epoch + 1, recipe)
-            if stopping:
-                sums.seconds += time.monotonic() - began
-                sums = sums.over(ranks)
-                on_epoch(snapshot(), False, weights.kept)
-                raise StoppedError(f"stopped in epoch {epoch + 1} of {recipe.epochs}")
-        seconds = sums.seconds + time.monotonic() - began
-        sums = sums.over(ranks)
-        entry: dict[str, float] = {"epoch": epoch + 1, **sums.means("train")}
-        with _arithmetic(recipe, device):
-            checked = evaluate(
-                weights.kept, objective, pictures, valid,
-                batch_size=recipe.batch_size, seed=seed, critic=weights.critic, ranks=ranks,
-            )  # fmt: skip
-        entry |= checked.means("valid")
-        if not np.isfinite(list(entry.values())).all():
-            raise _diverged(epoch + 1, recipe)
-        entry |= {
-            "active_units": sums.active_units(min_variance(model.head.feature)),
-            "beta": sums.beta,
-            "learning_rate": recipe.learning_rate,
-            "images_per_second": sums.images / max(seconds, 1e-9),
-            "seconds": seconds,
-        }
-        kl = (sums.kl / sums.images).tolist()
-        entry |= {mu_name(index).replace("mu", "kl"): value for index, value in enumerate(kl)}
-        best = all(entry["valid_loss"] < earlier["valid_loss"] for earlier in history)
-        history = [*history, entry]
-        epoch, batch, sums = epoch + 1, 0, _Sums.zero(model.latents, device)
-        on_epoch(snapshot(), best, weights.kept)
-        if ranks.any(should_stop()) and epoch < recipe.epochs:
-            raise StoppedError(f"stopped after epoch {epoch} of {recipe.epochs}")
+            with closing(steps.epoch(order, step)) as done:
+                for _ in done:
+                    batch, step = batch + 1, step + 1
+                    loss = watch.look(step, sums)
+                    images = min(batch * recipe.batch_size, len(train))
+                    on_step(Progress(epoch + 1, recipe.epochs, images, len(train), loss))
+                    stopping = ranks.any(should_stop())
+                    if stopping:
+                        loss = float(sums.loss)
+                    # The sums stay infinite or NaN once a loss was, and weights that saw it never
+                    # recover.
+                    if loss is not None and ranks.any(not np.isfinite(loss)):
+                        raise _diverged(epoch + 1, recipe)
+                    if stopping:
+                        on_epoch(snapshot(sums.over(ranks)), False, weights.kept)
+                        raise StoppedError(f"stopped in epoch {epoch + 1} of {recipe.epochs}")
+            with arithmetic(recipe, device):
+                checked = evaluate(
+                    weights.kept, objective, given, valid,
+                    batch_size=recipe.batch_size, seed=seed, critic=weights.critic, ranks=ranks,
+                )  # fmt: skip
+            entry = _entry(epoch + 1, sums.over(ranks), checked, model, recipe)
+            best = all(entry["valid_loss"] < earlier["valid_loss"] for earlier in history)
+            history = [*history, entry]
+            sums.clear()
+            epoch, batch = epoch + 1, 0
+            on_epoch(snapshot(sums), best, weights.kept)
+            if ranks.any(should_stop()) and epoch < recipe.epochs:
+                raise StoppedError(f"stopped after epoch {epoch} of {recipe.epochs}")
     return history
+
+
+@contextmanager
+def _surroundings(recipe: Recipe, device: torch.device) -> Iterator[None]:
+    """What holds for a whole training on a CUDA device: settings, and a stream of its own, since
+    nothing on the default one can be recorded."""
+    with cuda_settings(recipe, device):
+        if device.type != "cuda":
+            yield
+            return
+        mine, before = torch.cuda.Stream(device), torch.cuda.current_stream(device)
+        mine.wait_stream(before)
+        try:
+            with torch.cuda.stream(mine):
+                yield
+        finally:
+            before.wait_stream(mine)
+
+
+def _given(pictures: Pictures, device: torch.device) -> Pictures | Resident:
+    """The pictures where batches are best taken from: on the device, if they leave room there."""
+    return (resident(pictures, device) if device.type == "cuda" else None) or pictures
+
+
+def _steps(
+    weights: Weights,
+    objective: Objective,
+    given: Pictures | Resident,
+    sums: Sums,
+    recipe: Recipe,
+    seed: int,
+    device: torch.device,
+    ranks: Ranks,
+    tell: Callable[[str], None],
+) -> Steps:
+    """The fastest way to train that there is here."""
+    plain = PlainSteps(weights, objective, given, sums, seed=seed, device=device, ranks=ranks)
+    if device.type != "cuda":
+        return plain
+    if ranks.size > 1:
+        tell("several processes train together: their steps are not recorded")
+        return plain
+    record = cuda_graph if recipe.capture else None
+    return TapedSteps(plain, objective, recipe, record=record, tell=tell)
+
+
+def _entry(epoch: int, sums: Sums, checked: Sums, model: VAE, recipe: Recipe) -> dict[str, float]:
+    """The row of the history of an epoch.
+
+    Raises:
+        DataError: a mean is not a finite number.
+    """
+    entry: dict[str, float] = {"epoch": epoch, **sums.means("train"), **checked.means("valid")}
+    if not np.isfinite(list(entry.values())).all():
+        raise _diverged(epoch, recipe)
+    entry |= {
+        "active_units": sums.active_units(min_variance(model.head.feature)),
+        "beta": float(sums.beta),
+        "learning_rate": recipe.learning_rate,
+    }
+    kl = (sums.kl / sums.images).tolist()
+    return entry | {mu_name(index).replace("mu", "kl"): value for index, value in enumerate(kl)}
+
+
+def _without_clock(entry: dict[str, float]) -> dict[str, float]:
+    """A row of a state that was written when rows told how long an epoch took."""
+    return {name: value for name, value in entry.items() if name not in CLOCK}
 
 
 def _diverged(epoch: int, recipe: Recipe) -> DataError:
@@ -348,21 +233,21 @@ def _diverged(epoch: int, recipe: Recipe) -> DataError:
 def evaluate(
     model: VAE,
     objective: Objective,
-    pictures: Pictures,
+    pictures: Pictures | Resident,
     rows: np.ndarray,
     *,
     batch_size: int,
     seed: int,
     critic: nn.Module | None = None,
     ranks: Ranks = ALONE,
-) -> _Sums:
+) -> Sums:
     """Sums of the objective's terms over the given rows, with the same noise at every call.
 
     Schedules are taken at their end: a loss whose weights still rise would look best at the start.
     """
     device = next(model.parameters()).device
     model.eval()
-    sums = _Sums.zero(model.latents, device)
+    sums = Sums(model.latents, device)
     for number, block in enumerate(row_blocks(rows, batch_size)):
         share = ranks.share(block)
         noise = ranks.generator(seed, "evaluation", number, share)
@@ -411,32 +296,3 @@ def _exhausted(history: Sequence[dict[str, float]], patience: int) -> bool:
     """Whether the last `patience` epochs brought no better validation loss."""
     losses = [entry["valid_loss"] for entry in history]
     return bool(patience) and len(losses) - int(np.argmin([*losses, np.inf])) > patience
-
-
-def _arithmetic(recipe: Recipe, device: torch.device) -> torch.autocast:
-    return torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16")
-
-
-def _groups(model: VAE, recipe: Recipe) -> list[dict[str, Any]]:
-    """The weights by their learning rate."""
-    if recipe.decoder_learning_rate is None:
-        return [{"params": list(model.parameters())}]
-    later = {id(weight) for weight in model.decoder.parameters()}
-    later |= {id(weight) for weight in model.likelihood.parameters()}
-    if model.mask_decoder is not None:
-        later |= {id(weight) for weight in model.mask_decoder.parameters()}
-    parts: tuple[list[nn.Parameter], list[nn.Parameter]] = ([], [])
-    for weight in model.parameters():
-        parts[id(weight) in later].append(weight)
-    return [{"params": parts[0]}, {"params": parts[1], "lr": recipe.decoder_learning_rate}]
-
-
-def _critic(
-    objective: Objective, latents: int, seed: int, device: torch.device
-) -> nn.Module | None:
-    build = getattr(objective, "build_critic", None)
-    if build is None:
-        return None
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(stream(seed, "critic"))
-        return cast(nn.Module, build(latents)).to(device)

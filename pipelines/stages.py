@@ -102,15 +102,21 @@ class Stage:
         )
 
     @contextmanager
-    def recorded(self) -> Iterator[None]:
-        """Time the block, then write down what it made."""
+    def recorded(self) -> Iterator[dict[str, float]]:
+        """Time the block, then write down what it made.
+
+        Yields:
+            Where the block may put more measurements of itself; nothing else depends on them.
+        """
+        measured: dict[str, float] = {}
         began, start = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
-        yield
+        yield measured
         record = self.run.provenance()
         stages = record.get("stages", {})
         stages[self.name] = {
             "start": start,
             "seconds": round(time.monotonic() - began, 2),
+            **measured,
             "key": files.digest_of(self.inputs),
             "inputs": self.inputs,
             "outputs": {self._name_of(path): files.digest(path) for path in self.outputs},

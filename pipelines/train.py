@@ -9,11 +9,17 @@ import typer
 from pipelines import console
 
 if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from latentlab.background import Background
     from latentlab.config import Config
     from latentlab.data.batches import Pictures
     from latentlab.models.vae import VAE
     from latentlab.ranks import Ranks
     from pipelines.stages import Stage, Workspace
+
+WAYS = ("device", "compile", "capture")  # settings of `train` that change no number but by rounding
 
 
 def train_stage(work: "Workspace") -> "Stage":
@@ -27,8 +33,8 @@ def train_stage(work: "Workspace") -> "Stage":
         {
             "data": work.data.digest,
             **{key: settings[key] for key in ("seed", "model", "objective")},
-            # Where it is computed does not decide what is computed.
-            "train": {key: value for key, value in settings["train"].items() if key != "device"},
+            # Where and how it is computed does not decide what is computed.
+            "train": {key: value for key, value in settings["train"].items() if key not in WAYS},
         },
         (
             run.model_folder / "model.safetensors",
@@ -57,15 +63,25 @@ def ensure_trained(
     ranks, stage = ranks or ALONE, train_stage(work)
     todo = ranks.any(fresh or not stage.current)
     if todo:
-        with stage.recorded() if ranks.leads else nullcontext():
-            _train(work, ranks, resume=resume, fresh=fresh)
+        nowhere: AbstractContextManager[dict[str, float]] = nullcontext({})
+        with stage.recorded() if ranks.leads else nowhere as measured:
+            rate = _train(work, ranks, resume=resume, fresh=fresh)
+            if rate is not None:
+                measured["images_per_second"] = rate
 
 
-def _train(work: "Workspace", ranks: "Ranks", *, resume: bool, fresh: bool) -> None:
+def _train(work: "Workspace", ranks: "Ranks", *, resume: bool, fresh: bool) -> float | None:
+    """
+    Returns:
+        Images a second, with all that was done in between; None where there was nothing to train.
+    """
+    import time
+
     import numpy as np
     import pandas as pd
 
     from latentlab import checkpoints, files
+    from latentlab.background import Background
     from latentlab.errors import StoppedError
     from latentlab.feeding import pictures_for
     from latentlab.models import build_model
@@ -91,30 +107,23 @@ def _train(work: "Workspace", ranks: "Ranks", *, resume: bool, fresh: bool) -> N
         seed=config.seed,
     )
     given = pictures_for(model, data)
-    split = data.samples()["split"].to_numpy()
+    split = data.splits()
     _require_space(work, model)
     state = _state_to_resume(work, resume=resume, fresh=fresh) if ranks.leads else None
     ranks.wait()  # until the first has removed the states of other trainings
     if not ranks.leads:
         state = checkpoints.load_state(run.checkpoints_folder)
-    grid = _Grid(work, given)
-    steps = -(-int((split == "train").sum()) // config.train.batch_size) * config.train.epochs
-
-    def on_epoch(state: dict[str, Any], best: bool, model: "VAE") -> None:
-        if not ranks.leads:
-            return
-        # The state comes last: who is killed before it does the epoch again, and all of this.
-        if state["batch"] == 0:
-            run.write_history(pd.DataFrame(state["history"]))
-            grid.write(model, state["epoch"])
-        checkpoints.save_state(
-            run.checkpoints_folder, state["step"], state | {"key": _key(work)}, best=best
-        )
+    images, size = int((split == "train").sum()), config.train.batch_size
+    steps = -(-images // size) * config.train.epochs
+    device = choose_device(config.train.device)
+    began = time.monotonic()
 
     with (
         stop_requests() as stop,
         console.progress("train", steps, "steps") as advance,
+        Background(threaded=_writes_aside(device)) as background,
     ):
+        keeper = _Keeper(work, given, background)
         if state is not None:
             advance(state["step"], f"resumed after epoch {state['epoch']}")
 
@@ -122,6 +131,7 @@ def _train(work: "Workspace", ranks: "Ranks", *, resume: bool, fresh: bool) -> N
             loss = "" if progress.loss is None else f", loss {progress.loss:,.1f}"
             note = f"epoch {progress.epoch}/{progress.epochs}{loss}"
             advance(1, note if loss else None)
+            background.check()
 
         try:
             history = fit(
@@ -132,19 +142,21 @@ def _train(work: "Workspace", ranks: "Ranks", *, resume: bool, fresh: bool) -> N
                 valid=np.flatnonzero(split == "valid"),
                 recipe=Recipe(**config.train.model_dump(exclude={"device"})),
                 seed=config.seed,
-                device=choose_device(config.train.device),
+                device=device,
                 state=state,
-                on_epoch=on_epoch,
+                on_epoch=keeper.keep if ranks.leads else lambda state, best, model: None,
                 on_step=on_step,
                 should_stop=lambda: stop.made,
                 ranks=ranks,
+                tell=lambda line: console.say(f"Note: {line}.") if ranks.leads else None,
             )
         except StoppedError as error:
             error.exit_code = stop.exit_code
             error.args = (f"{error}. Go on with `latentlab train {run.path} --resume`.",)
             raise
+    seconds = time.monotonic() - began
     if not ranks.leads:
-        return
+        return None
     model.load_state_dict(kept_weights(checkpoints.best_state(run.checkpoints_folder)))
     run.write_history(pd.DataFrame(history))
     checkpoints.save_model(run.model_folder, model, description, model_card(work, history))
@@ -156,6 +168,18 @@ def _train(work: "Workspace", ranks: "Ranks", *, resume: bool, fresh: bool) -> N
         f" nats, {last['active_units']} of {model.latents} dimensions active"
         f" ({files.digest(run.model_folder / 'model.safetensors')[:12]})"
     )
+    before = (state or {}).get("epoch", 0) * images + (state or {}).get("batch", 0) * size
+    trained = len(history) * images - before
+    return round(trained / seconds, 1) if trained else None
+
+
+def _writes_aside(device: "torch.device") -> bool:
+    """Whether to write states and pictures in a thread while training goes on.
+
+    Where it is the processor that trains there is nothing to gain, and a training that is killed
+    loses no more than the epoch under way.
+    """
+    return device.type == "cuda"
 
 
 def _require_space(work: "Workspace", model: "VAE") -> None:
@@ -209,6 +233,33 @@ def _state_to_resume(work: "Workspace", *, resume: bool, fresh: bool) -> dict[st
     return state
 
 
+class _Keeper:
+    """Writes down what training has come to."""
+
+    def __init__(self, work: "Workspace", given: "Pictures", background: "Background") -> None:
+        self.run, self.key, self.background = work.run, _key(work), background
+        self.grid = _Grid(work, given)
+
+    def keep(self, state: dict[str, Any], best: bool, model: "VAE") -> None:
+        """History, picture and state after an epoch; in the middle of one the state alone."""
+        import pandas as pd
+
+        from latentlab import checkpoints
+
+        kept, arrived = checkpoints.copied(state | {"key": self.key})
+        picture = self.grid.picture(model) if state["batch"] == 0 else None
+
+        def write() -> None:
+            # The state comes last: who is killed before it does the epoch again, and all of this.
+            if picture is not None:
+                self.run.write_history(pd.DataFrame(kept["history"]))
+                self.grid.write(picture, kept["epoch"])
+            arrived()
+            checkpoints.save_state(self.run.checkpoints_folder, kept["step"], kept, best=best)
+
+        self.background.do(write)
+
+
 class _Grid:
     """Reconstructions of one fixed batch of validation images, as a picture after every epoch."""
 
@@ -217,13 +268,14 @@ class _Grid:
     def __init__(self, work: "Workspace", given: "Pictures") -> None:
         import numpy as np
 
-        split = work.data.samples()["split"].to_numpy()
+        split = work.data.splits()
         self.run = work.run
         self.given = given
         self.rows = np.flatnonzero(split == "valid")[: 2 * self.COLUMNS]
 
-    def write(self, model: "VAE", epoch: int) -> None:
-        from latentlab import files, pictures
+    def picture(self, model: "VAE") -> "np.ndarray":
+        """uint8, (height, width, channels)"""
+        from latentlab import pictures
         from latentlab.decoding import reconstruct
 
         shown = self.given.images[self.rows]
@@ -233,9 +285,12 @@ class _Grid:
             stop = start + self.COLUMNS
             if stop <= len(shown) or start == 0:
                 rows += [shown[start:stop], again[start:stop]]
-        files.write_bytes(
-            self.run.grids_folder / f"epoch_{epoch:04d}.png", pictures.png(pictures.tile(rows))
-        )
+        return pictures.tile(rows)
+
+    def write(self, picture: "np.ndarray", epoch: int) -> None:
+        from latentlab import files, pictures
+
+        files.write_bytes(self.run.grids_folder / f"epoch_{epoch:04d}.png", pictures.png(picture))
 
 
 def train(

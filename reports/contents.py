@@ -124,8 +124,8 @@ class Contents:
         provenance: Versions, command, seed, stages (seconds, digests).
         data: The data folder's description (data.yaml).
         history: One row an epoch: epoch, train_reconstruction, train_kl, train_elbo and the same
-            with valid_ (nats per image), active_units, beta, learning_rate, images_per_second,
-            seconds, kl_000.. (train KL per dimension).
+            with valid_ (nats per image), active_units, beta, learning_rate, kl_000.. (train KL per
+            dimension).
         dimensions: latent, kl, mean, deviation, active.
         probes, rankings, metrics: The tables of these names.
         truth: As `latentlab.truth.dependence_on_factors` gives it; empty where no factors are

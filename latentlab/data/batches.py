@@ -79,7 +79,11 @@ def to_tensor(images: np.ndarray, device: torch.device | str = "cpu") -> Tensor:
     fourfold. Channels stay innermost in memory
     (channels-last), which convolutions prefer and which costs no copy.
     """
-    pixels = torch.from_numpy(np.array(images)).to(device, non_blocking=True)
+    return from_bytes(torch.from_numpy(np.array(images)).to(device, non_blocking=True))
+
+
+def from_bytes(pixels: Tensor) -> Tensor:
+    """As `to_tensor`, of a tensor that is where it is needed."""
     return pixels.permute(0, 3, 1, 2).float().div_(255)
 
 

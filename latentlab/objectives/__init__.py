@@ -4,7 +4,9 @@ An objective is a frozen dataclass: its fields are its settings, calling it give
 batch. It changes nothing and keeps nothing. What it needs of the model's posterior stands in its
 class variable `needs` (`requirements.py`); one without it takes every model but those of discrete
 codes. `per_image` is true where the loss of a batch is the mean of losses of its images, so that
-several processes can share a batch (`latentlab.ranks`).
+several processes can share a batch (`latentlab.ranks`). What draws through `latentlab.noise`, asks
+`Step.scheduled` for weights that change, and looks at no value, can be recorded and replayed on a
+GPU (`latentlab.fitting`).
 """
 
 from collections.abc import Callable

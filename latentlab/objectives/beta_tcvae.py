@@ -89,14 +89,16 @@ def decomposition(
     mu, logvar = posterior.mu.float(), posterior.logvar.float()
     # (batch, batch, latents): the density of each row's code under each column's posterior.
     pairs = gaussian_log_prob(z.float()[:, None], mu[None], logvar[None])
-    weights = aggregate_log_weights(len(z), images, sampling).to(z.device)
+    weights = aggregate_log_weights(len(z), images, sampling, z.device)
     log_q = (weights + pairs.sum(dim=2)).logsumexp(dim=1)
     log_q_own = pairs.sum(dim=2).diagonal()
     log_q_each = (weights[:, :, None] + pairs).logsumexp(dim=1).sum(dim=1)
     return Decomposition(log_q_own - log_q, log_q - log_q_each, log_q_each - log_prior)
 
 
-def aggregate_log_weights(count: int, images: int | None, sampling: Sampling) -> Tensor:
+def aggregate_log_weights(
+    count: int, images: int | None, sampling: Sampling, device: torch.device | None = None
+) -> Tensor:
     """Logarithms of the weights with which the posteriors of a batch make up that of all images.
 
     `weighted`: each has 1 / (images * count), appendix C.1; a lower bound of the density in
@@ -115,8 +117,9 @@ def aggregate_log_weights(count: int, images: int | None, sampling: Sampling) ->
     """
     images = count if images is None else images
     if sampling == "weighted":
-        return torch.full((count, count), -math.log(images * count))
+        return torch.full((count, count), -math.log(images * count), device=device)
     if count == 1:  # nothing stands for the other images
-        return torch.zeros(1, 1)
-    weights = torch.full((count, count), (images - 1) / images / (count - 1))
+        return torch.zeros(1, 1, device=device)
+    share = (images - 1) / images / (count - 1)
+    weights = torch.full((count, count), share, device=device)
     return weights.fill_diagonal_(1 / images).log()

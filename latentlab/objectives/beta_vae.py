@@ -50,7 +50,7 @@ class BetaVAE:
 
     def __call__(self, model: VAE, batch: Batch, at: Step) -> Terms:
         posterior = model.encode(batch.x, batch.condition)
-        weight = self.weight(at.number)
+        weight = self.beta if self.anneal == "none" else at.scheduled(self.weight)
         draws = [posterior.sample(at.generator) for _ in range(self.samples)]
         context = posterior.context
         reconstruction = _mean([model.reconstruction(one.z, batch, context) for one in draws])

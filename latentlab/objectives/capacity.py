@@ -41,8 +41,8 @@ class Capacity:
         posterior = model.encode(batch.x, batch.condition)
         check_posterior(posterior, self.needs, "capacity")
         _, reconstruction, kl = one_draw(model, batch, posterior, at)
-        target = self.capacity * linear(at.number, self.steps)
+        target = at.scheduled(lambda step: self.capacity * linear(step, self.steps))
         distance = (kl.sum(dim=1).mean() - target).abs()
         loss = reconstruction.mean() + self.gamma * distance
-        extra = {"capacity": torch.full_like(loss, target)}
+        extra = {"capacity": torch.zeros_like(loss) + target}
         return terms(loss, reconstruction, kl, posterior, self.gamma, extra)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from latentlab.data.batches import Batch
 from latentlab.models.vae import VAE
-from latentlab.noise import normal, uniform
+from latentlab.noise import normal, sent, uniform
 from latentlab.objectives.terms import Step, Terms, one_draw, terms
 
 
@@ -46,8 +46,7 @@ class Denoising:
     def damaged(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """Images, (batch, channels, side, side), with noise first and lost pixels after."""
         if self.noise:
-            x = x + self.noise * normal(x.shape, generator).to(x.device)
+            x = x + self.noise * sent(normal(x.shape, generator), x.device)
         if self.masked:
-            seen = uniform(x[:, :1].shape, generator) >= self.masked
-            x = x * seen.to(x.device)
+            x = x * (sent(uniform(x[:, :1].shape, generator), x.device) >= self.masked)
         return x

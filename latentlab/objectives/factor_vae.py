@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from latentlab.data.batches import Batch
 from latentlab.models.vae import VAE
+from latentlab.noise import sent, uniform
 from latentlab.objectives.terms import Step, Terms, one_draw, terms
 
 
@@ -78,7 +79,7 @@ def permuted(z: Tensor, generator: torch.Generator) -> Tensor:
     Args:
         z: Codes, (n, latents).
     """
-    order = torch.rand(z.shape, generator=generator).argsort(dim=0).to(z.device)
+    order = sent(uniform(z.shape, generator), z.device).argsort(dim=0, stable=True)
     return z.gather(0, order)
 
 

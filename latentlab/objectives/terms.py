@@ -1,5 +1,6 @@
 """What an objective is given and gives back for a batch."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -28,6 +29,14 @@ class Step:
     number: int = 0
     critic: nn.Module | None = None
 
+    def scheduled(self, schedule: Callable[[int], float]) -> float | Tensor:
+        """The value of a schedule at this step.
+
+        A number; where steps are recorded and replayed, a scalar on the device that changes from
+        step to step. An objective that reads `number` instead is never recorded.
+        """
+        return schedule(self.number)
+
 
 @dataclass(frozen=True)
 class Terms:
@@ -38,7 +47,7 @@ class Terms:
         reconstruction: Negative log-likelihood, nats per image, (batch,), without gradient.
         kl: Nats per latent, (batch, latents), without gradient.
         mu: Posterior means, (batch, latents), without gradient.
-        beta: The weight the KL term had at this step.
+        beta: The weight the KL term had at this step, as `Step.scheduled` gave it if it did.
         extra: Further parts by name, means over the batch without gradient; they become the
             columns `train_*` and `valid_*` of the history.
         critic_loss: What the objective's own network is to minimise; None without one.
@@ -48,7 +57,7 @@ class Terms:
     reconstruction: Tensor
     kl: Tensor
     mu: Tensor
-    beta: float
+    beta: float | Tensor
     extra: dict[str, Tensor] = field(default_factory=dict)
     critic_loss: Tensor | None = None
 
@@ -77,7 +86,7 @@ def terms(
     reconstruction: Tensor,
     kl: Tensor,
     posterior: Posterior,
-    beta: float,
+    beta: float | Tensor,
     extra: dict[str, Tensor] | None = None,
     critic_loss: Tensor | None = None,
 ) -> Terms:

@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 from reports.contents import Contents
-from reports.numbers import finite, number
 from reports.page import Column, Details, Glossary, Row, Section, Table, Term, Text
 
 TERMS = (
@@ -142,21 +141,15 @@ TERMS = (
 
 
 def settings(contents: Contents) -> Section:
-    """The whole config, the data, the versions and the seconds of each stage, on demand."""
+    """The whole config, the data and the versions, on demand. How long stages took is left to
+    provenance.json: a page does not depend on the clock."""
     provenance = contents.provenance
     run = {
         "command": provenance.get("command"),
         "git commit": provenance.get("git"),
         **{f"version of {name}": text for name, text in provenance.get("versions", {}).items()},
     }
-    stages = provenance.get("stages", {})
-    seconds = tuple(
-        Row((Text(str(name)), number(finite(entry.get("seconds")), form="amount")))
-        for name, entry in stages.items()
-        if name != "report"  # its own seconds would make every next build another page
-    )
-    stage_columns = (Column("stage", "Stage"), Column("seconds", "Seconds", numeric=True))
-    blocks = [
+    blocks = (
         Details("config", "Every setting", (_pairs("settings-config", "Config", contents.config),)),
         Details(
             "data-folder",
@@ -164,11 +157,8 @@ def settings(contents: Contents) -> Section:
             (_pairs("settings-data", "Data folder", contents.data),),
         ),
         Details("provenance", "How it was made", (_pairs("settings-run", "Provenance", run),)),
-    ]
-    if seconds:
-        table = Table("stages", "Seconds of each stage", stage_columns, seconds)
-        blocks.append(Details("seconds", "How long it took", (table,)))
-    return Section("settings", "Settings and provenance", "Settings", tuple(blocks))
+    )
+    return Section("settings", "Settings and provenance", "Settings", blocks)
 
 
 def glossary() -> Section:

@@ -48,11 +48,7 @@ def _summary(history: pd.DataFrame) -> Paragraph:
         name: finite(last.get(name))
         for name in ("valid_reconstruction", "valid_kl", "valid_elbo", "active_units", "beta")
     }
-    seconds = finite(history["seconds"].sum()) if "seconds" in history else None
     text = f"After {len(history)} epochs"
-    if seconds is not None:
-        facts["seconds"] = seconds
-        text += f" ({shown(seconds, 'count')} s)"
     named = (("valid_reconstruction", "reconstruction"), ("valid_kl", "KL"), ("valid_elbo", "ELBO"))
     parts = [
         f"{title} {shown(facts[key], 'amount')}"  # type: ignore[arg-type]

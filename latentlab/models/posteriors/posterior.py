@@ -8,7 +8,7 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Tensor, nn
 
-from latentlab.noise import normal
+from latentlab.noise import normal, sent
 
 
 @dataclass(frozen=True)
@@ -109,11 +109,12 @@ def gaussian_kl(mu: Tensor, logvar: Tensor) -> Tensor:
 
 def gaussian_log_prob(z: Tensor, mu: Tensor | float = 0.0, logvar: Tensor | float = 0.0) -> Tensor:
     """Logarithm of the density of N(mu, exp(logvar)) at z, elementwise, in nats."""
-    logvar = torch.as_tensor(logvar, dtype=z.dtype, device=z.device)
+    # A number becomes a scalar where it is needed, instead of being sent there.
+    logvar = logvar.to(z) if isinstance(logvar, Tensor) else z.new_full((), logvar)
     squares = (z - mu).square() * (-logvar).exp()
     return -0.5 * (squares + logvar + math.log(2 * math.pi))
 
 
 def noise_like(mu: Tensor, generator: torch.Generator) -> Tensor:
     """Standard normal noise of this shape, the same on every device."""
-    return normal(mu.shape, generator).to(mu.device)
+    return sent(normal(mu.shape, generator), mu.device)
