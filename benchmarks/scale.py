@@ -9,6 +9,7 @@ which `benchmarks.scale_plan` reckons larger numbers of images.
 
 import argparse
 import time
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,11 @@ import torch
 from benchmarks import measuring
 from benchmarks.streams import write
 from latentlab import files
+from latentlab.data.building import Order
+from latentlab.data.faces import Faces
+from latentlab.data.image_folder import ImageFolder
 from latentlab.data.prepared import originals, prepare, reopen
+from latentlab.data.prepared_parts import join, planned
 from latentlab.feeding import pictures_for
 from latentlab.landmarks.detector import measure_source
 from latentlab.landmarks.model_file import find_model
@@ -36,8 +41,9 @@ from latentlab.training import Recipe, fit
 from pipelines.encode import Encoding
 from pipelines.stages import Workspace, open_workspace
 
-PARTS = ("stages", "landmarks", "tables", "sizes")
+PARTS = ("stages", "landmarks", "parts", "tables", "sizes")
 TARGETS, ROWS = 40, 50_000  # of the generated table that is probed
+NAMES = 20_000  # of files that are listed, and need not hold anything for that
 
 
 def main() -> None:
@@ -51,6 +57,7 @@ def main() -> None:
     parts: dict[str, Callable[[], list[Line]]] = {
         "stages": lambda: stages(work, given.images),
         "landmarks": lambda: landmarks(work, max(64, given.images // 4)),
+        "parts": lambda: parts_of_pictures(given.images),
         "tables": tables,
         "sizes": lambda: sizes(work),
     }
@@ -71,7 +78,7 @@ def stages(work: Workspace, images: int) -> list[Line]:
     """Processor seconds an image of what looks at pictures."""
     unit = "core seconds an image"
     encoding, data = Encoding(work), work.data
-    images = min(images, len(encoding.samples))
+    images = min(images, encoding.images)
     rows = range(images - images % encoding.parts.step or images)
     list(encoding.frames(range(encoding.parts.step)))  # what the first batch alone costs
     encode = _seconds(lambda: list(encoding.frames(rows))) / len(rows)
@@ -122,6 +129,42 @@ def landmarks(work: Workspace, images: int) -> list[Line]:
     return [("landmarks", seconds / images, "core seconds an image", images)]
 
 
+def parts_of_pictures(images: int) -> list[Line]:
+    """What one process does before and after the parts of `prepare`."""
+    with TemporaryDirectory() as folder:
+        root = Path(folder) / "pictures"
+        root.mkdir()
+        for number in range(NAMES):
+            (root / f"{number:09d}.jpg").touch()
+        order = Order("image_folder", 64)
+
+        def listed() -> None:
+            planned(ImageFolder(root), Path(folder) / "names", order)
+
+        listing = _seconds(listed) / NAMES
+        tracemalloc.start()
+        listed()
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    few, many = images, 4 * images  # the difference is free of what any join costs
+    joining = (_seconds_to_join(many) - _seconds_to_join(few)) / (many - few)
+    unit = "core seconds an image"
+    return [
+        ("prepare.list", listing, unit, NAMES),
+        ("memory.list", most / NAMES, "bytes an image in memory", NAMES),
+        ("prepare.join", joining, unit, many),
+    ]
+
+
+def _seconds_to_join(images: int) -> float:
+    with TemporaryDirectory() as folder:
+        faces, order, place = Faces(limit=images), Order("faces", 64), Path(folder) / "data"
+        parts = planned(faces, place, order)
+        for shard in every(4):
+            parts.make(faces, 64, shard)
+        return _seconds(lambda: join(faces, place, order))
+
+
 def tables() -> list[Line]:
     """Processor seconds a row of what looks at latents."""
     unit = "core seconds a row"
@@ -145,22 +188,20 @@ def tables() -> list[Line]:
 
 
 def sizes(work: Workspace) -> list[Line]:
-    """Bytes an image of every file, and of what a process holds in memory."""
-    data, samples = work.data, work.data.samples()
-    count = len(samples)
+    """Bytes an image of every file."""
+    data = work.data
+    count = data.description["images"]
     stored = {
         "images": data.path / "images.npy",
         "samples": data.path / "samples.parquet",
         "landmarks": data.landmarks_path,
         "latents": work.run.latents_path,
     }
-    found: list[Line] = [
+    return [
         (f"bytes.{name}", path.stat().st_size / count, "bytes an image", count)
         for name, path in stored.items()
         if path.is_file()
     ]
-    held = int(samples.memory_usage(deep=True).sum()) / count
-    return [*found, ("memory.samples", held, "bytes an image in memory", count)]
 
 
 def _seconds(work: Callable[[], Any]) -> float:

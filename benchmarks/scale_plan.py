@@ -124,11 +124,13 @@ def plan(rates: Mapping[str, float], given: Assumptions = DEFAULTS) -> Plan:
     landmarks, originals = n * rates["bytes.landmarks"], n * given.original
     epochs, many, one = given.epochs, (given.cores, "parts"), (1, "one process")
     stages = [
-        Stage("prepare", n * rates["prepare.jpeg"], originals, image, *one),
+        Stage("prepare: list", n * rates["prepare.list"], 0.0, 0.0, *one),
+        Stage("prepare", n * rates["prepare.jpeg"], originals, image, *many),
+        Stage("prepare: join", n * rates["prepare.join"], image, image, *one),
         Stage("landmarks", n * rates["landmarks"], originals, landmarks, *many),
         Stage("train", epochs * n * rates["training"], epochs * image, 0.0, given.ranks, "ranks"),
         Stage("encode", n * rates["encode"], image, latents, *many),
-        Stage("join", n * rates["join"], latents, latents, *one),
+        Stage("encode: join", n * rates["join"], latents, latents, *one),
         Stage("probe, rank", n * rates["probes"], latents, 0.0, *one),
     ]
     kept = {
@@ -140,10 +142,10 @@ def plan(rates: Mapping[str, float], given: Assumptions = DEFAULTS) -> Plan:
     }
     limits = [
         Limit(
-            "samples table in memory",
-            given.memory / rates["memory.samples"],
-            "every process of `encode` and `landmarks` holds it:"
-            f" {rates['memory.samples']:.0f} bytes an image",
+            "list of all pictures in memory",
+            given.memory / rates["memory.list"],
+            "one process of `prepare` makes it, with the splits:"
+            f" {rates['memory.list']:.0f} bytes an image",
         ),
         Limit(
             "order of an epoch in memory",

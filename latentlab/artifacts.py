@@ -8,7 +8,7 @@ Polars read as they are.
 import contextlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +19,21 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from latentlab import files, integrity
+from latentlab import blocks, files, integrity
 from latentlab.errors import DataError, MissingArtifactError
 
 SPLITS = ("train", "valid", "test")
 ROLES = ("attribute", "statistic", "factor")  # what a target is: a label, a measurement, the truth
+LARGEST = 1e100  # of values that are taken for numbers: sums of their squares are finite
 
-REFUSED = "refused.csv"
+SAMPLES, REFUSED = "samples.parquet", "refused.csv"
+BLOCKS = "blocks.sha256"  # digests of the large files of a data folder, block by block
+
+# Many small row groups would make the footer, which every reader reads and every writer holds, as
+# large as the rows.
+ROW_GROUP = 16_384
+SAMPLES_ROW_GROUP = 1 << 20  # every process of a part reads this footer, and some of its columns
+FEW_BYTES = 1 << 22  # of a table that is read by one thread
 
 # The columns every table of this name has; more may follow.
 TABLES: dict[str, tuple[str, ...]] = {
@@ -68,6 +76,15 @@ TABLES: dict[str, tuple[str, ...]] = {
     "anomalies": ("image_id", "split", "log_likelihood", "rank", "bits_per_dim"),
 }  # fmt: skip
 
+
+# The stage that makes a table, where it is not `probe`.
+MADE_BY = {
+    **dict.fromkeys(
+        ("interventions", "selectivity", "paths", "responses", "judges", "moves", "verdicts"),
+        "intervene",
+    ),
+    "metrics": "metrics",
+}
 
 # What the columns of a latents table may be: posterior means; for discrete codes the pooled
 # embeddings, or the share of positions with each code.
@@ -141,32 +158,56 @@ class DataFolder:
         """Identifies the prepared data: data.yaml holds the digests of the other files."""
         return files.digest(self.path / "data.yaml")
 
-    def images(self) -> np.ndarray:
+    def images(self, rows: range | None = None) -> np.ndarray:
         """uint8, (images, side, side, channels), memory-mapped and read-only.
 
-        Raises:
-            DataError: it is not what was prepared. The first look in a process reads all of it.
-        """
-        return self._array("images")
+        Args:
+            rows: Those that will be looked at; all of them by default. What holds the others is
+                not compared with its digests.
 
-    def masks(self) -> np.ndarray | None:
+        Raises:
+            DataError: it is not what was prepared. The first look in a process reads all of it,
+                or all blocks that hold these rows.
+        """
+        return self._array("images", rows)
+
+    def masks(self, rows: range | None = None) -> np.ndarray | None:
         """uint8, (images, side, side), memory-mapped: 255 where the picture is kept, 0 where it
         was painted over. None for a source without masks."""
-        return self._array("masks") if (self.path / "masks.npy").is_file() else None
+        return self._array("masks", rows) if (self.path / "masks.npy").is_file() else None
 
-    def _array(self, name: str) -> np.ndarray:
+    def _array(self, name: str, rows: range | None) -> np.ndarray:
         path, about = self.path / f"{name}.npy", self.description
         try:
             side, channels = about["side"], about["channels"]
             shape = (about["images"], side, side, *([channels] if name == "images" else []))
-            digest = about["digests"][name]
+            one = None if "blocks" in self._digests else about["digests"][name]
         except (KeyError, TypeError) as error:
             raise DataError(
                 f"{self.path / 'data.yaml'} does not describe {path.name}: {error} is missing."
                 " Prepare the data again."
             ) from error
-        integrity.check_array(path, shape, digest)
+        if one is None:
+            blocks.check_array(self._blocks(path), shape, rows)
+        else:
+            integrity.check_array(path, shape, one)
         return np.load(path, mmap_mode="r", allow_pickle=False)
+
+    def _blocks(self, path: Path) -> blocks.Blocks:
+        digests = self._digests
+        listed = blocks.read_block_list(self.path / BLOCKS, str(digests["blocks"]))
+        size = digests.get("block_bytes")
+        if path.name not in listed or not isinstance(size, int) or size < 1:
+            raise DataError(
+                f"{self.path / BLOCKS} does not list {path.name}. Prepare the data again."
+            )
+        return blocks.Blocks(path, listed[path.name], block=size)
+
+    @property
+    def _digests(self) -> dict[str, Any]:
+        """With `blocks`, or of a folder that was made before there were digests of blocks."""
+        digests = self.description.get("digests", {})
+        return digests if isinstance(digests, dict) else {}
 
     def samples(self) -> pd.DataFrame:
         """One row an image: `image_id`, `split`, `identity` if known, attributes and factors.
@@ -174,12 +215,48 @@ class DataFolder:
         Raises:
             DataError: it is damaged, or the table of other data.
         """
-        path = self.path / "samples.parquet"
+        path = self.path / SAMPLES
         table = read_table(path, "Prepare the data again.")
-        stated = self.description.get("digests", {}).get("samples")
-        if stated is not None and files.digest(path) != stated:
-            raise DataError(f"{path} is not the table of these data. Prepare them again.")
+        self._check_samples(path)
         return table
+
+    def samples_of(self, rows: range, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Some rows of the samples table, with their row numbers as index.
+
+        What is read, and compared with its digests, are the row groups that hold them.
+
+        Args:
+            rows: Side by side.
+            columns: All by default.
+
+        Raises:
+            DataError: as `samples`.
+        """
+        path = self.path / SAMPLES
+        if "blocks" in self._digests:
+            opened: Any = blocks.CheckedFile(self._blocks(path))
+        else:
+            self._check_samples(path)
+            opened = path.open("rb")
+        with _explaining(path, "Prepare the data again."), opened as file:
+            return read_rows(file, rows, columns)
+
+    def _check_samples(self, path: Path) -> None:
+        digests = self._digests
+        if "blocks" in digests:
+            self._blocks(path).check()
+        elif "samples" in digests and files.digest(path) != digests["samples"]:
+            raise DataError(f"{path} is not the table of these data. Prepare them again.")
+
+    def splits(self) -> np.ndarray:
+        """train, valid or test of every image: text, (images,); no other column is read."""
+        column = self.samples_of(range(self.description["images"]), ["split"])["split"]
+        split = column.astype("category").cat
+        return split.categories.to_numpy(object)[split.codes]  # three texts, not one an image
+
+    @property
+    def image_ids(self) -> "ImageIds":
+        return ImageIds(self)
 
     @property
     def refused_path(self) -> Path:
@@ -215,7 +292,14 @@ class DataFolder:
         values = samples[list(roles)].copy()
         landmarks = self.landmarks()
         if landmarks is not None:
-            measured = landmarks.set_index("image_id").drop(columns=["detected", "detector"])
+            said = ["detected", "detector", "reason"]  # older tables have no reason
+            twice = landmarks.loc[landmarks["image_id"].duplicated(), "image_id"]
+            if len(twice):
+                raise DataError(
+                    f"{self.landmarks_path} lists image_id {twice.iloc[0]!r} more than once. Delete"
+                    f" it and measure again with `latentlab landmarks {self.path}`."
+                )
+            measured = landmarks.set_index("image_id").drop(columns=said, errors="ignore")
             clash = sorted(set(measured.columns) & set(roles))
             if clash:
                 raise DataError(
@@ -226,6 +310,20 @@ class DataFolder:
             roles |= dict.fromkeys(map(str, measured.columns), "statistic")
         identity = samples.get("identity")
         return Targets(values, roles, identity)
+
+
+@dataclass(frozen=True)
+class ImageIds:
+    """`image_id` of every image of a data folder, read when asked for: `ids[first:last]`."""
+
+    data: DataFolder
+
+    def __len__(self) -> int:
+        return int(self.data.description["images"])
+
+    def __getitem__(self, rows: slice) -> list[str]:
+        wanted = range(len(self))[rows]
+        return self.data.samples_of(wanted, ["image_id"])["image_id"].tolist()
 
 
 @dataclass(frozen=True)
@@ -297,8 +395,21 @@ class RunFolder:
         return self.path / "tables" / f"{name}.parquet"
 
     def history(self) -> pd.DataFrame:
-        """One row an epoch; see `latentlab.training` for the columns."""
-        return self._read(self.history_path, "train")
+        """One row an epoch; see `latentlab.training` for the columns.
+
+        Raises:
+            DataError: it is damaged, or a loss in it is no number; training never writes one.
+        """
+        table = self._read(self.history_path, "train")
+        for name in table.columns:
+            if str(name).startswith(("train_", "valid_", "kl_")):
+                values = table[name].to_numpy(np.float64, na_value=np.nan)
+                if not (np.abs(values) <= LARGEST).all():
+                    raise DataError(
+                        f"{self.history_path} holds what is no number in {name}. Make it again with"
+                        f" `latentlab train {self.path} --fresh`."
+                    )
+        return table
 
     def write_history(self, table: pd.DataFrame) -> Path:
         return write_table(self.history_path, table)
@@ -307,8 +418,31 @@ class RunFolder:
         """The posterior of every image: `image_id`, `split`, `mu_*`, `logvar_*`, nats."""
         return self._read(self.latents_path, "encode")
 
-    def table(self, name: str, stage: str = "probe") -> pd.DataFrame:
-        return self._read(self.table_path(name), stage)
+    def table(self, name: str, stage: str | None = None) -> pd.DataFrame:
+        """One of TABLES.
+
+        Args:
+            stage: What makes it; as in MADE_BY if not given.
+
+        Raises:
+            MissingArtifactError: it is not there.
+            DataError: it is damaged, or lacks a column.
+        """
+        path, stage = self.table_path(name), stage or MADE_BY.get(name, "probe")
+        table = self._read(path, stage)
+        lacking = sorted(set(TABLES.get(name, ())) - set(map(str, table.columns)))
+        if lacking:
+            raise DataError(
+                f"{path} has no column {lacking[0]}, so it is of another version or program. Make"
+                f" it again with `latentlab {stage} {self.path}`."
+            )
+        key = TABLES[name][0] if name in TABLES else table.columns[0]
+        if table[key].isna().any():
+            raise DataError(
+                f"{path} has a row without {key}. Make it again with `latentlab {stage}"
+                f" {self.path}`."
+            )
+        return table
 
     def write_table(self, name: str, table: pd.DataFrame) -> Path:
         """Write one of TABLES; a missing column is a bug of the caller."""
@@ -341,7 +475,11 @@ def read_table(path: Path, again: str = "Make it again.") -> pd.DataFrame:
         DataError: it is damaged or no table.
     """
     with _refusing(path, again):
-        return pq.read_table(path, page_checksum_verification=True).to_pandas()
+        # Arrow may wait for ever for threads that do not start for want of memory; a table this
+        # small needs none.
+        threads = path.stat().st_size > FEW_BYTES
+        with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=threads) as table:
+            return table.read(use_threads=threads).to_pandas(use_threads=threads)
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
@@ -351,30 +489,72 @@ def read_metadata(path: Path) -> dict[str, Any]:
         return json.loads(stored) if stored else {}
 
 
+def read_rows(file: Any, rows: range, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Some rows of a table, side by side, with their row numbers as index.
+
+    Args:
+        file: A parquet file, or an open one. Of it the row groups with these rows are read.
+        columns: All by default.
+
+    Raises:
+        ValueError: it has not so many rows.
+    """
+    found: list[pa.Table] = []
+    with pq.ParquetFile(file, page_checksum_verification=True) as table:
+        if rows.stop > table.metadata.num_rows:
+            raise ValueError(f"it has {table.metadata.num_rows} rows, not {rows.stop}")
+        start = 0
+        for group in range(table.num_row_groups):
+            stop = start + table.metadata.row_group(group).num_rows
+            first, last = max(rows.start, start), min(rows.stop, stop)
+            if first < last:
+                held = table.read_row_group(group, columns=columns)
+                found.append(held.slice(first - start, last - first))
+            start = stop
+        if not found:
+            found = [table.schema_arrow.empty_table().select(columns or table.schema_arrow.names)]
+    return pa.concat_tables(found).to_pandas().set_index(pd.RangeIndex(rows.start, rows.stop))
+
+
 @contextmanager
 def _refusing(path: Path, again: str) -> Iterator[None]:
     """A damaged file, or what a reader makes of one, as an error that names it."""
-    try:
+    with _explaining(path, again):
         integrity.check_stamp(path)
+        yield
+
+
+@contextmanager
+def _explaining(path: Path, again: str) -> Iterator[None]:
+    try:
         yield
     except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise DataError(f"{path} is damaged or not parquet: {reason}. {again}") from error
 
 
-def write_table(path: Path, table: pd.DataFrame, metadata: dict[str, Any] | None = None) -> Path:
-    with table_writer(path, metadata) as write:
+def write_table(
+    path: Path,
+    table: pd.DataFrame,
+    metadata: dict[str, Any] | None = None,
+    row_group: int = ROW_GROUP,
+) -> Path:
+    with table_writer(path, metadata, row_group) as write:
         write(table)
     return path
 
 
 @contextmanager
-def table_writer(path: Path, metadata: dict[str, Any] | None = None) -> Iterator[Any]:
+def table_writer(
+    path: Path, metadata: dict[str, Any] | None = None, row_group: int = ROW_GROUP
+) -> Iterator[Any]:
     """Yield `write(frame)`, which appends rows; the file appears whole when the block ends.
 
-    Memory stays flat: each call becomes a row group. All frames must have the columns of the first.
+    Memory stays flat: every `row_group` rows are written, however many come at a time. All frames
+    must have the columns of the first.
     """
     writer: pq.ParquetWriter | None = None
+    waiting: list[pa.Table] = []
 
     def write(frame: pd.DataFrame) -> None:
         nonlocal writer
@@ -385,7 +565,19 @@ def table_writer(path: Path, metadata: dict[str, Any] | None = None) -> Iterator
             writer = pq.ParquetWriter(
                 temporary, schema, compression="zstd", write_page_checksum=True
             )
-        writer.write_table(batch.replace_schema_metadata(writer.schema.metadata))
+        waiting.append(batch.replace_schema_metadata(writer.schema.metadata))
+        if sum(len(one) for one in waiting) >= row_group:
+            flush(writer, row_group)
+
+    def flush(writer: pq.ParquetWriter, least: int) -> None:
+        """Write row groups until fewer than `least` rows are left."""
+        rows = pa.concat_tables(waiting)
+        waiting.clear()
+        while len(rows) >= least:
+            writer.write_table(rows[:row_group].combine_chunks())
+            rows = rows[row_group:]
+        if len(rows):
+            waiting.append(rows)
 
     with files.whole_file(path) as temporary:
         try:
@@ -396,6 +588,8 @@ def table_writer(path: Path, metadata: dict[str, Any] | None = None) -> Iterator
                     writer.close()
             raise
         if writer is not None:
+            if waiting:
+                flush(writer, 1)
             blank = integrity.blank_stamp(writer.schema.serialize().to_pybytes())
             writer.add_key_value_metadata({integrity.KEY: blank})
             writer.close()

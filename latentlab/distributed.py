@@ -14,6 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
+from latentlab import processes
 from latentlab.errors import ConfigError, DataError
 
 T = TypeVar("T")
@@ -83,11 +84,13 @@ def _in_processes(
         count = min(place.workers or os.cpu_count() or 1, len(left))
         # Fresh interpreters: a forked copy of torch's threads can hang.
         context = multiprocessing.get_context("spawn")
+        others = set(multiprocessing.active_children())
         with ProcessPoolExecutor(
-            count, mp_context=context, initializer=_start, initargs=(place.threads,)
+            count, mp_context=context, initializer=_start_worker, initargs=(place.threads,)
         ) as pool:
             try:
-                waiting: dict[Future[Any], T] = {pool.submit(work, part): part for part in left}
+                with processes.interrupts_held():  # here the processes are started
+                    waiting: dict[Future[Any], T] = {pool.submit(work, part): part for part in left}
                 while waiting:
                     done, _ = wait(waiting, return_when=FIRST_COMPLETED)
                     for future in done:
@@ -104,9 +107,15 @@ def _in_processes(
                         f" {', '.join(map(str, left[:count]))}. If memory ran out use fewer"
                         " --workers."
                     ) from None
-            except BaseException:
+            except BaseException:  # nobody waits for the parts under way
                 pool.shutdown(wait=False, cancel_futures=True)
+                processes.end(set(multiprocessing.active_children()) - others)
                 raise
+
+
+def _start_worker(threads: int) -> None:
+    processes.serve()
+    _start(threads)
 
 
 def _start(threads: int) -> None:
@@ -162,6 +171,7 @@ def cluster(address: str | None) -> Any:
             "--engine ray needs Ray: pip install 'latentlab[ray]', on every machine."
         ) from error
     if not ray.is_initialized():
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # of a cluster that is started here
         try:
             ray.init(address=address, log_to_driver=False, logging_level="ERROR")
         except (ConnectionError, ValueError, RuntimeError) as error:

@@ -12,13 +12,17 @@ from latentlab.models.vae import VAE
 from latentlab.naming import unknown
 
 
-def pictures_for(model: VAE, data: DataFolder) -> Pictures:
+def pictures_for(model: VAE, data: DataFolder, rows: range | None = None) -> Pictures:
     """Images, with masks and conditions where the model has them.
+
+    Args:
+        rows: Those that will be asked for, side by side; all by default. Row numbers stay those of
+            the data folder.
 
     Raises:
         ConfigError: the data hold no masks, or no such attribute.
     """
-    masks = data.masks() if model.masked else None
+    masks = data.masks(rows) if model.masked else None
     if model.masked and masks is None:
         raise ConfigError(
             "`model.masked` needs masks, and these data have none. Take model.masked=false,"
@@ -26,8 +30,17 @@ def pictures_for(model: VAE, data: DataFolder) -> Pictures:
         )
     conditions = None
     if model.conditions:
-        conditions = condition_values(data.targets().values, model.conditions)
-    return Pictures(data.images(), masks, conditions)
+        conditions = _conditions(model, data, rows)
+    return Pictures(data.images(rows), masks, conditions)
+
+
+def _conditions(model: VAE, data: DataFolder, rows: range | None) -> np.ndarray:
+    if rows is None:
+        return condition_values(data.targets().values, model.conditions)
+    # Zeros that are never looked at take no memory, so only the rows asked for do.
+    found = np.zeros((data.description["images"], len(model.conditions)), np.float32)
+    found[rows.start : rows.stop] = condition_values(data.samples_of(rows), model.conditions)
+    return found
 
 
 def condition_values(values: pd.DataFrame, names: Sequence[str]) -> np.ndarray:

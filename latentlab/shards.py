@@ -6,10 +6,10 @@ there, on any machine that sees the folder. Joining checks that every image is t
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -62,6 +62,14 @@ def parts_folder(folder: Path, table: str) -> Path:
     return folder / "parts" / table
 
 
+class Ids(Protocol):
+    """Ids of rows in order: a list, or what reads them where they are kept."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: slice, /) -> Sequence[str]: ...
+
+
 @dataclass(frozen=True)
 class Parts:
     """The parts of one table.
@@ -69,13 +77,14 @@ class Parts:
     Attributes:
         folder: Theirs alone.
         key: Digest of what the table is made from; parts with another key are of something else.
-        ids: `image_id` of every row of the whole table, in order.
+        ids: `image_id` of every row of the whole table, in order, each once; a part asks for its
+            own alone.
         step: Rows that are computed together.
     """
 
     folder: Path
     key: str
-    ids: Sequence[str]
+    ids: Ids
     step: int = 1
 
     def path(self, shard: Shard) -> Path:
@@ -83,6 +92,19 @@ class Parts:
 
     def rows(self, shard: Shard) -> range:
         return shard.rows(len(self.ids), self.step)
+
+    def some_rows(self, shard: Shard) -> range:
+        """
+        Raises:
+            ConfigError: There are more parts than steps, so that this one is empty.
+        """
+        rows = self.rows(shard)
+        if not rows:
+            raise ConfigError(
+                f"Part {shard} has no image: {len(self.ids):,} images in steps of {self.step}"
+                f" make at most {-(-len(self.ids) // self.step)} parts."
+            )
+        return rows
 
     def there(self, shard: Shard) -> bool:
         """Whether this part was made, from just this."""
@@ -98,17 +120,12 @@ class Parts:
             ConfigError: There are more parts than steps, so that this one is empty.
             ValueError: The frames do not hold this part's images, once and in order.
         """
-        path, expected = self.path(shard), self.rows(shard)
-        if not expected:
-            raise ConfigError(
-                f"Part {shard} has no image: {len(self.ids):,} images in steps of {self.step}"
-                f" make at most {-(-len(self.ids) // self.step)} parts."
-            )
+        path, expected = self.path(shard), self.some_rows(shard)
         stored = {**(about or {}), "shard": str(shard), "key": self.key}
-        seen = 0
+        ids, seen = self.ids[expected.start : expected.stop], 0
         with artifacts.table_writer(path, stored) as write:
             for frame in frames:
-                wanted = self.ids[expected.start + seen : expected.start + seen + len(frame)]
+                wanted = ids[seen : seen + len(frame)]
                 if frame["image_id"].tolist() != list(wanted):
                     raise ValueError(f"{path.name}: rows are not those of the part")
                 seen += len(frame)
@@ -147,27 +164,35 @@ class Parts:
         )
 
     def join(self, path: Path, about: dict[str, Any] | None = None) -> None:
-        """Write the whole table from its parts, one row group at a time.
+        """Write the whole table from its parts, one row group at a time; ids are in memory for one
+        part at a time.
 
         Raises:
-            MissingArtifactError, DataError: As `complete`; or a part is damaged, or its images are
-                not those of its rows: each once, in order.
+            MissingArtifactError, DataError: As `complete` and `frames`.
         """
         parts = self.complete()
-        of = len(parts)
         with artifacts.table_writer(path, about) as write:
-            for shard, part in zip(every(of), parts, strict=True):
-                rows, seen = self.rows(shard), 0
-                for frame in _frames(part):
-                    start = rows.start + seen
-                    expected = np.asarray(self.ids[start : start + len(frame)], object)
-                    given = frame["image_id"].to_numpy(object)
-                    if len(given) != len(expected) or (given != expected).any():
-                        raise DataError(_other_rows(part, given, expected))
-                    seen += len(frame)
+            for shard in every(len(parts)):
+                for frame in self.frames(shard):
                     write(frame)
-                if seen != len(rows):
-                    raise DataError(f"{part} has {seen} of {len(rows)} rows. Make it again.")
+
+    def frames(self, shard: Shard) -> Iterator[pd.DataFrame]:
+        """A part that is there, one row group at a time.
+
+        Raises:
+            DataError: It is damaged, or its images are not those of its rows: each once, in order.
+        """
+        part, rows, seen = self.path(shard), self.rows(shard), 0
+        ids = np.asarray(self.ids[rows.start : rows.stop], object)
+        for frame in _frames(part):
+            expected = ids[seen : seen + len(frame)]
+            given = frame["image_id"].to_numpy(object)
+            if len(given) != len(expected) or (given != expected).any():
+                raise DataError(_other_rows(part, given, expected))
+            seen += len(frame)
+            yield frame
+        if seen != len(rows):
+            raise DataError(f"{part} has {seen} of {len(rows)} rows. Make it again.")
 
 
 def _other_rows(part: Path, given: np.ndarray, expected: np.ndarray) -> str:

@@ -65,8 +65,8 @@ class Encoding:
         return Stage(self.work.run, "encode", self.inputs, (self.work.run.latents_path,))
 
     @cached_property
-    def samples(self) -> "pd.DataFrame":
-        return self.work.data.samples()
+    def images(self) -> int:
+        return int(self.work.data.description["images"])
 
     @property
     def about(self) -> dict[str, Any]:
@@ -89,7 +89,7 @@ class Encoding:
         return Parts(
             parts_folder(self.work.run.path, "latents"),
             key_of(self.inputs),
-            self.samples["image_id"].tolist(),
+            self.work.data.image_ids,
             self.work.config.encode.batch_size,
         )
 
@@ -100,15 +100,16 @@ class Encoding:
         from latentlab.feeding import pictures_for
         from latentlab.training import choose_device
 
-        config = self.work.config
+        config, data = self.work.config, self.work.data
+        rows = range(self.images) if rows is None else rows
         return encode_images(
             self.model,
-            pictures_for(self.model, self.work.data),
-            self.samples,
+            pictures_for(self.model, data, rows),
+            data.samples_of(rows, ["image_id", "split"]),
             **config.encode.model_dump(),
             device=choose_device(config.train.device),
             seed=config.seed,
-            rows=rows,
+            first=rows.start,
             progress=progress,
         )
 
@@ -122,7 +123,7 @@ def ensure_encoded(work: "Workspace", *, fresh: bool = False) -> None:
         return
     with (
         encoding.stage.recorded(),
-        console.progress("encode", len(encoding.samples)) as advance,
+        console.progress("encode", encoding.images) as advance,
         artifacts.table_writer(work.run.latents_path, encoding.about) as write,
     ):
         for frame in encoding.frames(progress=advance):

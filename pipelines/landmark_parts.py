@@ -20,7 +20,7 @@ def landmark_parts(data: "DataFolder", model: Path) -> "Parts":
     return Parts(
         parts_folder(data.path, "landmarks"),
         key_of({"data": data.digest, "model": files.digest(model)}),
-        data.samples()["image_id"].tolist(),
+        data.image_ids,
         CHUNK,
     )
 
@@ -36,10 +36,8 @@ def measure_part(asked: tuple[Path, Path, int, str]) -> None:
     folder, model, workers, text = asked
     data, shard = DataFolder.open(folder), Shard.parse(text)
     parts = landmark_parts(data, model)
-    rows = parts.rows(shard)
-    frames = measure_source(
-        originals(data), model=model, workers=workers, start=rows.start, stop=rows.stop
-    )
+    source = originals(data, parts.rows(shard))
+    frames = measure_source(source, model=model, workers=workers, apart=True)
     parts.write(shard, frames, {"data": data.digest})
 
 

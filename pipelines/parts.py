@@ -52,7 +52,7 @@ class Asked:
         from latentlab.errors import ConfigError
 
         if sum((self.shard is not None, self.join, self.engine is not None)) > 1:
-            raise ConfigError("--shard, --join and --engine exclude one another.")
+            raise ConfigError("--shard, --join and --engine exclude one another. Give one of them.")
         if self.address is not None and self.engine is None:
             raise ConfigError("--address is that of a Ray cluster: give --engine ray with it.")
 

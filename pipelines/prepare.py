@@ -8,10 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipelines import census, console
+from pipelines.parts import (
+    AddressOption,
+    Asked,
+    EngineOption,
+    JoinOption,
+    PartsOption,
+    ShardOption,
+)
 
 if TYPE_CHECKING:
     from latentlab.artifacts import DataFolder
     from latentlab.config import DataSettings
+    from latentlab.data.building import Order
+    from latentlab.data.source import Source
 
 
 def ensure_data(settings: "DataSettings", *, download: bool = False) -> "DataFolder":
@@ -26,47 +36,55 @@ def ensure_data(settings: "DataSettings", *, download: bool = False) -> "DataFol
     """
     from latentlab import files
     from latentlab.artifacts import DataFolder
-    from latentlab.data import SOURCES
-    from latentlab.data.prepared import prepare, stored_settings
-    from latentlab.data.splits import Shares
+    from latentlab.data.prepared import prepare
     from latentlab.errors import ConfigError
 
-    name, data = settings.source.name, settings.data
-    folder = data.folder
-    source = SOURCES[name](**settings.source.settings)
-    wanted = {
-        "source": name,
-        "side": data.side,
-        "settings": stored_settings(source, folder),
-        "split": {
-            "policy": data.split, "seed": data.split_seed, "valid": data.valid, "test": data.test,
-        },
-    }  # fmt: skip
+    source, order = requested(settings)
+    folder = settings.data.folder
     if (folder / "data.yaml").is_file():
-        return _agreeing(DataFolder.open(folder), wanted)
+        return agreeing(DataFolder.open(folder), source, order)
     if not download:
         _ = source.listing  # what is wrong with the source is told before anything is made
-    with alone(folder, folder.with_name(f".{folder.name}.lock")):
+    with alone(folder, lock_of(folder)):
         if (folder / "data.yaml").is_file():  # another process has made it meanwhile
-            return _agreeing(DataFolder.open(folder), wanted)
+            return agreeing(DataFolder.open(folder), source, order)
         if download:
             if not hasattr(source, "download"):
-                raise ConfigError(f"{name} cannot be downloaded by latentlab; give its --root.")
+                raise ConfigError(
+                    f"{order.name} cannot be downloaded by latentlab; give its --root."
+                )
             source.download(lambda file: console.say(f"fetching {file}"))
         images = len(source.listing.samples)
-        files.require_space(folder, images * data.side**2 * source.channels, "the prepared images")
+        files.require_space(folder, images * order.side**2 * source.channels, "the prepared images")
         with console.progress(f"prepare {folder}", images) as advance:
             return prepare(
                 source,
-                name,
+                order.name,
                 folder,
-                side=data.side,
-                split=data.split,
-                shares=Shares(data.valid, data.test),
-                seed=data.split_seed,
-                on_bad=data.on_bad,
+                side=order.side,
+                split=order.split,
+                shares=order.shares,
+                seed=order.seed,
+                on_bad=order.on_bad,
                 progress=advance,
             )
+
+
+def requested(settings: "DataSettings") -> "tuple[Source, Order]":
+    """The source that a config names, and what shall be made of it."""
+    from latentlab.data import SOURCES
+    from latentlab.data.building import Order
+    from latentlab.data.splits import Shares
+
+    name, data = settings.source.name, settings.data
+    shares = Shares(data.valid, data.test)
+    order = Order(name, data.side, data.split, shares, data.split_seed, data.on_bad)
+    return SOURCES[name](**settings.source.settings), order
+
+
+def lock_of(folder: Path) -> Path:
+    """Held by who makes this data folder."""
+    return folder.with_name(f".{folder.name}.lock")
 
 
 @contextmanager
@@ -80,12 +98,16 @@ def alone(folder: Path, lock: Path) -> Iterator[None]:
         yield
 
 
-def _agreeing(data: "DataFolder", wanted: dict[str, Any]) -> "DataFolder":
-    """The data folder itself, if it was made from these settings."""
+def agreeing(data: "DataFolder", source: "Source", order: "Order") -> "DataFolder":
+    """The data folder itself, if it was made from this.
+
+    Raises:
+        ConfigError: it was made from something else.
+    """
     from latentlab.errors import ConfigError
 
     found = data.description
-    for key, value in wanted.items():
+    for key, value in order.made_from(source, data.path).items():
         if found.get(key) != value:
             raise ConfigError(
                 f"{data.path} was prepared with {key} {found.get(key)}, not with {value}."
@@ -102,7 +124,10 @@ def prepare(
         ),
     ],
     out: Annotated[Path, typer.Option(help="The data folder to make.")],
-    root: Annotated[Path | None, typer.Option(help="Where the source's files are.")] = None,
+    root: Annotated[
+        str | None,
+        typer.Option(help="Where the source's files are; of image_folder also an address."),
+    ] = None,
     labels: Annotated[
         Path | None, typer.Option(help="A label file, or the folder of the label files.")
     ] = None,
@@ -122,9 +147,20 @@ def prepare(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Another setting of the source, key=value.")
     ] = None,
+    shard: ShardOption = None,
+    join: JoinOption = False,
+    engine: EngineOption = None,
+    parts: PartsOption = 0,
+    workers: Annotated[int, typer.Option(min=0, help="With --engine: parts at a time.")] = 0,
+    address: AddressOption = None,
 ) -> None:
-    """Make a data folder from a source of images."""
+    """Make a data folder from a source of images.
+
+    On many machines: --shard i/n on each, then --join; or --engine ray. docs/scale.md shows both.
+    """
     from latentlab import config as configs
+    from latentlab.errors import ConfigError
+    from pipelines.prepare_parts import joined, prepared_part
 
     given: dict[str, Any] = {"root": root, "labels": labels, "limit": limit}
     content = {
@@ -134,5 +170,14 @@ def prepare(
     }
     overrides = tuple(f"source.{override}" for override in set_ or [])
     settings = configs.build_data(content, overrides, where="prepare")
-    data = ensure_data(settings, download=download)
+    asked = Asked(shard, join, engine, parts, workers, address)
+    if download and not asked.whole:
+        raise ConfigError(
+            "--download is done once: prepare without parts, or fetch the files first."
+        )
+    if asked.shard is not None:
+        part = prepared_part(settings, asked.shard)
+        console.result({"part": str(part)}, f"Wrote {part}")
+        return
+    data = ensure_data(settings, download=download) if asked.whole else joined(settings, asked)
     console.result({"data": str(data.path), **data.description}, census.told(data))

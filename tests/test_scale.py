@@ -9,7 +9,7 @@ from benchmarks.scale_plan import PAGE, Assumptions, makespan, plan, simulate, w
 RATES = {
     "prepare.jpeg": 2e-4, "landmarks": 1e-2, "training": 3e-3, "encode": 1e-3, "join": 1e-6,
     "probes": 5e-6, "bytes.images": 12_288, "bytes.latents": 300, "bytes.landmarks": 150,
-    "bytes.samples": 20, "memory.samples": 200,
+    "bytes.samples": 20, "memory.list": 200, "prepare.list": 1e-5, "prepare.join": 5e-5,
 }  # fmt: skip
 
 
@@ -28,8 +28,10 @@ def test_the_plan_adds_up():
     disk = (8000 + 12_288 + 300 + 150 + 20) * 1e9 / 1e12 * 23
     assert made.cost == pytest.approx(cores + disk)
     by_name = {limit.what: limit.images for limit in made.limits}
-    assert by_name["samples table in memory"] == pytest.approx(64e9 / 200)
-    assert by_name["`prepare` in one process"] == pytest.approx(7 * 86400 / 2e-4)
+    assert by_name["list of all pictures in memory"] == pytest.approx(64e9 / 200)
+    assert by_name["`prepare: join` in one process"] == pytest.approx(7 * 86400 / 5e-5)
+    assert stages["prepare"].hours == pytest.approx(2e5 / 3600 / 1024)
+    assert "`prepare` in one process" not in by_name  # it has parts
     assert [limit.images for limit in made.limits] == sorted(by_name.values())
 
 

@@ -4,6 +4,7 @@ Nothing is ever unpacked to disk. An archive with one unsafe member is refused a
 made it did not make the data set it claims to be.
 """
 
+import io
 import stat
 import tarfile
 import unicodedata
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from latentlab.data.remote import Remote
 from latentlab.errors import DataError
 
 MOST_BYTES = 256 << 20  # of one file, unpacked; 50 million pixels of RGB fit
@@ -36,11 +38,11 @@ class Member:
     offset: int | None = None
 
 
-def is_archive(path: Path) -> bool:
+def is_archive(path: Path | Remote) -> bool:
     return path.name.lower().endswith((*ZIP, *TAR, *PACKED_TAR))
 
 
-def members(path: Path) -> list[Member]:
+def members(path: Path | Remote) -> list[Member]:
     """The files of a zip or a plain tar, once the whole archive is known to be safe.
 
     Raises:
@@ -66,8 +68,8 @@ def members(path: Path) -> list[Member]:
     return [member for member in listed if not member.name.endswith("/")]
 
 
-def _zip_members(path: Path) -> Iterator[Member]:
-    with zipfile.ZipFile(path) as archive:
+def _zip_members(path: Path | Remote) -> Iterator[Member]:
+    with path.open("rb") as file, zipfile.ZipFile(file) as archive:
         packed = 0
         for entry in archive.infolist():
             kind = stat.S_IFMT(entry.external_attr >> 16)
@@ -83,12 +85,12 @@ def _zip_members(path: Path) -> Iterator[Member]:
             packed += entry.compress_size
             # The name as stored: zipfile itself cuts it at a zero byte.
             yield Member(entry.orig_filename, entry.file_size)
-        if packed > path.stat().st_size:
+        if packed > file.seek(0, io.SEEK_END):
             raise DataError(f"{path} has members that overlap; it was made to do harm. Delete it.")
 
 
-def _tar_members(path: Path) -> Iterator[Member]:
-    with tarfile.open(path, "r:") as archive:
+def _tar_members(path: Path | Remote) -> Iterator[Member]:
+    with path.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as archive:
         for entry in archive:
             if not (entry.isreg() or entry.isdir()) or entry.issparse():
                 raise _unsafe(path, entry.name, "is a link or a device")
@@ -96,15 +98,14 @@ def _tar_members(path: Path) -> Iterator[Member]:
                 raise _unsafe(path, entry.name, f"has {entry.size:,} bytes")
             name = entry.name + "/" if entry.isdir() else entry.name
             yield Member(name, entry.size, entry.offset_data)
+        # tarfile takes a damaged header for the end, and with it all that follows.
         end = archive.offset
-    # tarfile takes a damaged header for the end, and with it all that follows.
-    with path.open("rb") as file:
         file.seek(end)
         if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
             raise tarfile.ReadError(f"no member and no end at byte {end:,}")
 
 
-def _clean(path: Path, name: str) -> str:
+def _clean(path: Path | Remote, name: str) -> str:
     """The name as a disk would know it, if it stays inside the archive."""
     parts = name.replace("\\", "/").rstrip("/").split("/")
     if parts[0] in ("", "~") or ":" in parts[0] or ".." in parts or "\0" in name:
@@ -113,7 +114,7 @@ def _clean(path: Path, name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def _unsafe(path: Path, name: str, what: str) -> DataError:
+def _unsafe(path: Path | Remote, name: str, what: str) -> DataError:
     shown = name.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
     return DataError(
         f"{path} is not read, since its member {shown} {what}. Get the archive from its publisher,"

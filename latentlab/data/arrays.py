@@ -97,12 +97,12 @@ class Arrays:
         if not good or not all(0 < size <= MOST_SIDE for size in shape[1:3]):
             raise DataError(
                 f"{self.root} has the shape {shape}; pictures are (images, height, width), or with"
-                " 1 or 3 channels at the end."
+                " 1 or 3 channels at the end. Reshape it."
             )
         if not (stored.dtype.kind == "f" or stored.dtype in (np.uint8, np.uint16, np.bool_)):
             raise DataError(
                 f"{self.root} holds {stored.dtype}; known are uint8, uint16, bool, and floats from"
-                " 0 to 1."
+                " 0 to 1. Convert it to one of these."
             )
         return stored
 
@@ -115,7 +115,8 @@ class Arrays:
         if self.array is not None:
             if self.array not in names:
                 raise ConfigError(
-                    f"{self.root} has no array {self.array}; it has {', '.join(names)}."
+                    f"{self.root} has no array {self.array}; it has {', '.join(names)}. Name one of"
+                    " these."
                 )
             return self.array
         fitting = []
@@ -150,7 +151,7 @@ def _columns_of(stored: StoredArray) -> pd.DataFrame:
     if len(stored.shape) not in (1, 2) or stored.dtype.kind not in "biufUS":
         raise DataError(
             f"{stored.path} has the shape {stored.shape} and holds {stored.dtype}; labels are"
-            " (images,) or (images, labels) of numbers or text."
+            " (images,) or (images, labels) of numbers or text. Convert them."
         )
     values = stored.take(np.arange(len(stored)))
     if values.ndim == 1:

@@ -84,16 +84,17 @@ class CelebA:
         fetch_celeba(self.root, progress)
 
     def read(self, start: int, stop: int, side: int) -> Block:
-        names = self._names[start:stop]
+        names = self._names.iloc[start:stop].tolist()
         return read_pictures(names, self._fetch, self._frame, side)
 
     def original(self, index: int) -> np.ndarray:
         """The aligned picture, uint8 (218, 178, 3)."""
-        return decoded_original(self._names[index], self._fetch)
+        return decoded_original(self._names.iat[index], self._fetch)
 
     @property
-    def _names(self) -> list[str]:
-        return self.listing.samples["image_id"].tolist()
+    def _names(self) -> "pd.Series[str]":
+        """Asked for at every picture, so never turned to a list whole."""
+        return self.listing.samples["image_id"]
 
     def _frame(self, pixels: np.ndarray) -> np.ndarray:
         height, width = pixels.shape[:2]

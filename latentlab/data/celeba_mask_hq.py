@@ -125,7 +125,7 @@ class CelebAMaskHQ:
         return _labelled(listing, numbers, attributes).limited(self.limit)
 
     def read(self, start: int, stop: int, side: int) -> Block:
-        names = self._names[start:stop]
+        names = self._names.iloc[start:stop].tolist()
         see = self._sight(side)
         with ThreadPoolExecutor(THREADS) as pool:
             seen = list(pool.map(see, names))
@@ -147,11 +147,12 @@ class CelebAMaskHQ:
 
     def original(self, index: int) -> np.ndarray:
         """The whole picture, nothing painted over, uint8 (height, width, 3)."""
-        return decoded_original(self._names[index], self._fetch)
+        return decoded_original(self._names.iat[index], self._fetch)
 
     @property
-    def _names(self) -> list[str]:
-        return self.listing.samples["image_id"].tolist()
+    def _names(self) -> "pd.Series[str]":
+        """Asked for at every picture, so never turned to a list whole."""
+        return self.listing.samples["image_id"]
 
     def _sight(self, side: int) -> Callable[[str], "_Seen | Refusal"]:
         """What turns the name of a picture into what is seen of it, in any thread."""
@@ -187,7 +188,7 @@ class CelebAMaskHQ:
         )
 
     @cached_property
-    def _places(self) -> dict[str, Place]:
+    def _places(self) -> Mapping[str, Place]:
         place = _holder(self._base, PICTURES)
         assert place is not None  # `_base` has it
         return pictures_in(place)

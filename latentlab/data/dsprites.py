@@ -76,7 +76,7 @@ class DSprites:
         if len(images.shape) != 3 or images.shape[1:] != (64, 64) or images.dtype != np.uint8:
             raise DataError(
                 f"{self._path}: imgs has the shape {images.shape} and holds {images.dtype};"
-                " dSprites is uint8 of (images, 64, 64)."
+                " dSprites is uint8 of (images, 64, 64). Fetch it again."
             )
         return images
 

@@ -6,7 +6,7 @@ exactly.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
@@ -222,6 +222,12 @@ class Faces:
             # After the limit, so that every split has its share whatever rows are taken.
             listing.samples.insert(1, "split", _drawn_split(len(listing.samples), self.seed))
         return listing
+
+    def picked(self, samples: pd.DataFrame) -> "Faces":
+        """Some rows of the listing; a face is drawn from its factors alone."""
+        some = replace(self)
+        vars(some)["listing"] = Listing(samples.reset_index(drop=True), {})
+        return some
 
     @property
     def channels(self) -> int:

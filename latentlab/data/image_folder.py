@@ -1,7 +1,7 @@
 """Any folder or archive of pictures, with labels from a table, the folders or the file names."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -17,10 +17,12 @@ from latentlab.data.columns import Kind
 from latentlab.data.images import BadPicture, central_square, decoded_original, read_pictures
 from latentlab.data.labelled import listed
 from latentlab.data.labels import Rows, read_rows
+from latentlab.data.remote import Remote, Root
 from latentlab.data.source import Block, Listing, Refusal
-from latentlab.data.stores import Place, Reader, pictures_in
+from latentlab.data.stores import Folder, Place, Reader, pictures_in
 from latentlab.errors import ConfigError, DataError
 
+FETCHING = 16  # pictures that are fetched from an address at a time
 FOLDER = "folder"  # the column that the names of folders become
 
 
@@ -29,7 +31,8 @@ class ImageFolder:
     """Pictures of any kind and size; see `docs/data.md` for how labels are found and understood.
 
     Attributes:
-        root: A folder (everything below it counts), a zip or a plain tar.
+        root: A folder (everything below it counts), a zip or a plain tar; or the address of one,
+            such as s3://bucket/faces.
         limit: Take this many images, evenly over the sorted names.
         labels: CSV, TSV or parquet, joined by file name, with or without path and ending.
         key: Its column of file names; the first one if not given.
@@ -43,7 +46,7 @@ class ImageFolder:
         color: "rgb" or "grey", of the prepared images.
     """
 
-    root: Path
+    root: Root
     limit: Annotated[int, Ge(3)] | None = None
     labels: Path | None = None
     key: str | None = None
@@ -81,35 +84,58 @@ class ImageFolder:
         return replace(listing, refused=tuple(refused), found=found).limited(self.limit)
 
     def read(self, start: int, stop: int, side: int) -> Block:
-        block = read_pictures(self._names[start:stop], self._fetch, self._frame, side)
+        names = self._names.iloc[start:stop].tolist()
+        threads = FETCHING if isinstance(self._place, Remote) else images.THREADS
+        block = read_pictures(names, self._fetch, self._frame, side, threads)
         if self.color == "grey":
             return replace(block, images=images.grey(block.images))
         return block
 
     def original(self, index: int) -> np.ndarray:
-        return decoded_original(self._names[index], self._fetch)
+        return decoded_original(self._names.iat[index], self._fetch)
+
+    def picked(self, samples: pd.DataFrame) -> "ImageFolder":
+        """Some rows of the listing. Of a folder nothing else is listed; of an archive all is.
+
+        Raises:
+            DataError: a name leads out of the folder.
+        """
+        some = replace(self)
+        vars(some)["listing"] = Listing(samples.reset_index(drop=True), {})
+        if self._place.is_dir():
+            for name in samples["image_id"]:
+                if name.startswith("/") or ".." in PurePosixPath(name).parts:
+                    raise DataError(f"{self.root}: {name} leads out of it. Prepare the data again.")
+            vars(some)["_places"] = Folder(self._place, samples["image_id"])
+        return some
 
     @property
-    def _names(self) -> list[str]:
-        return self.listing.samples["image_id"].tolist()
+    def _place(self) -> Path | Remote:
+        return Remote(self.root) if isinstance(self.root, str) else self.root
+
+    @property
+    def _names(self) -> "pd.Series[str]":
+        """Asked for at every picture, so never turned to a list whole."""
+        return self.listing.samples["image_id"]
 
     @cached_property
-    def _places(self) -> dict[str, Place]:
-        if not self.root.is_dir() and not (self.root.is_file() and is_archive(self.root)):
-            if self.root.suffix in (".npy", ".npz"):
+    def _places(self) -> Mapping[str, Place]:
+        place = self._place
+        if not place.is_dir() and not (place.is_file() and is_archive(place)):
+            if place.name.endswith((".npy", ".npz")):
                 raise DataError(
                     f"{self.root} is an array; use `latentlab prepare arrays --root {self.root}`."
                 )
-            what = "is no archive" if self.root.is_file() else "does not exist"
+            what = "is no archive" if place.is_file() else "does not exist"
             raise DataError(
                 f"{self.root} {what}. Give a folder, a .zip or a .tar of pictures with --root or"
                 " source.root."
             )
-        places = pictures_in(self.root)
+        places = pictures_in(place)
         if not places:
             raise DataError(
                 f"{self.root} has no picture in it; the endings {', '.join(images.SUFFIXES)} are"
-                " known."
+                " known. Give another folder with --root or source.root."
             )
         return places
 
@@ -130,7 +156,8 @@ class ImageFolder:
             columns[FOLDER] = [PurePosixPath(name).parent.name for name in names]
             if not any(columns[FOLDER]):
                 raise DataError(
-                    f"{self.root} has no folders in it, so source.folders gives no labels."
+                    f"{self.root} has no folders in it, so source.folders gives no labels. Leave"
+                    " it out."
                 )
         if self.pattern is not None:
             columns |= self._matched(self.pattern, [PurePosixPath(name).name for name in names])
@@ -144,7 +171,9 @@ class ImageFolder:
         try:
             compiled = re.compile(pattern)
         except re.error as error:
-            raise ConfigError(f"`source.pattern` is no regular expression: {error}.") from None
+            raise ConfigError(
+                f"`source.pattern` is no regular expression: {error}. Correct it."
+            ) from None
         if not compiled.groupindex:
             raise ConfigError(
                 f"`source.pattern` {pattern!r} names no groups. Write (?P<age>[0-9]+) for a"
@@ -154,7 +183,7 @@ class ImageFolder:
         if not any(found):
             raise DataError(
                 f"`source.pattern` {pattern!r} fits none of the {len(names):,} file names in"
-                f" {self.root}, such as {names[0]}."
+                f" {self.root}, such as {names[0]}. Correct it."
             )
         return {
             group: [(match[group] or "") if match else "" for match in found]

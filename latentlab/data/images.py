@@ -313,6 +313,7 @@ def read_pictures(
     fetch: Callable[[str], bytes],
     frame: Callable[[np.ndarray], np.ndarray],
     side: int,
+    threads: int = THREADS,
 ) -> Block:
     """Fetch, decode, frame and resize pictures on all cores.
 
@@ -320,6 +321,7 @@ def read_pictures(
         names: By which `fetch` finds them, and under which they are refused.
         fetch: Gives the bytes of a file, or raises BadPicture.
         frame: Cuts the part that is wanted out of (height, width, 3), or raises BadPicture.
+        threads: Each has AT_ONCE pictures; more than cores where `fetch` waits for a network.
 
     Returns:
         RGB images.
@@ -341,7 +343,7 @@ def read_pictures(
 
     # Pillow warns of what is refused or mended here; the filter holds for all threads.
     parts = [names[first : first + AT_ONCE] for first in range(0, len(names), AT_ONCE)]
-    with warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
         warnings.simplefilter("ignore")
         return joined(list(pool.map(some, parts)))
 

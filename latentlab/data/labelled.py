@@ -150,6 +150,8 @@ def _joined(names: Sequence[str], table: Rows) -> np.ndarray:
 
 
 def _strangers(names: Sequence[str], keys: Sequence[str], table: Rows) -> str:
+    if not keys:
+        return f"{table.path} has no row that can be used. Write one row for each picture."
     message = (
         f"no row of {table.path} names a picture: its first row is for {keys[0]},"
         f" the first picture is {names[0]}."

@@ -159,14 +159,16 @@ def read_rows(
             " told index=False)."
         )
     if not cells:
-        raise DataError(f"{path} has no row of labels.")
+        raise DataError(f"{path} has no row of labels. Give one with labels.")
     if keyed and names[0].lower().endswith(SUFFIXES):
         raise DataError(
             f"{path} has {names[0]} in its first line, where the names of the columns are expected."
             " Write such a line above it."
         )
     if key is not None and key not in names:
-        raise DataError(f"{path} has no column {key}; it has {', '.join(names)}.")
+        raise DataError(
+            f"{path} has no column {key}; it has {', '.join(names)}. Name one of these."
+        )
     frame = pd.DataFrame(cells, columns=names, dtype=object)
     if not keyed:
         return Rows(path, frame.index.astype(str), frame, np.array(lines), len(frame))
@@ -325,6 +327,7 @@ def _text(path: Path, counted: bool) -> tuple[list[str], list[list[str]], list[i
             if len(numbered) < 2:
                 raise DataError(
                     f"{path} has {len(numbered)} lines; a count, the names and the rows are needed."
+                    " Fetch it again."
                 )
             names = ["image_id", *numbered[1][1]]
             first = numbered[2:]
@@ -341,6 +344,7 @@ def _text(path: Path, counted: bool) -> tuple[list[str], list[list[str]], list[i
         if len(cells) != len(names):
             raise DataError(
                 f"{path}: line {number} has {len(cells)} columns, where {len(names)} are expected."
+                " Correct it there."
             )
     shared: dict[str, str] = {}  # a label is a word of few, repeated by the million
     rows = [[shared.setdefault(cell, cell) for cell in cells] for _, cells in first]
@@ -355,7 +359,9 @@ def _separated(path: Path, text: str) -> list[tuple[int, list[str]]]:
     try:
         return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     except csv.Error as error:
-        raise DataError(f"{path}: line {reader.line_num} is not CSV: {error}.") from error
+        raise DataError(
+            f"{path}: line {reader.line_num} is not CSV: {error}. Correct it there."
+        ) from error
 
 
 def _decoded(path: Path) -> str:
@@ -366,7 +372,9 @@ def _decoded(path: Path) -> str:
             with lzma.open(io.BytesIO(content)) as packed:
                 content = packed.read(MOST_BYTES + 1)
         if content is None or len(content) > MOST_BYTES:
-            raise DataError(f"{path} holds more than {MOST_BYTES:,} bytes, too many for labels.")
+            raise DataError(
+                f"{path} holds more than {MOST_BYTES:,} bytes, too many for labels. Give another."
+            )
         if content[:256].lstrip().lower().startswith((b"<!doctype html", b"<html")):
             raise DataError(f"{path} is a web page, not a label file. Fetch it again.")
         text = content.decode("utf-8-sig")
@@ -384,7 +392,7 @@ def _decoded(path: Path) -> str:
 def _check_file(path: Path) -> None:
     if not path.is_file():
         what = "is a folder, not a label file" if path.is_dir() else "does not exist"
-        raise DataError(f"{path} {what}.")
+        raise DataError(f"{path} {what}. Give a label file.")
 
 
 def _parquet(path: Path) -> tuple[list[str], list[list[str]], list[int]]:

@@ -112,7 +112,9 @@ def _read(path: Path, magic: int) -> np.ndarray:
             dimensions = 3 if magic == IMAGES else 1
             shape = tuple(int.from_bytes(file.read(4), "big") for _ in range(dimensions))
             if shape[1:] not in ((), (28, 28)):
-                raise DataError(f"{path} says it has the shape {shape}; MNIST is 28x28.")
+                raise DataError(
+                    f"{path} says it has the shape {shape}; MNIST is 28x28. Fetch it again."
+                )
             size = int(np.prod(shape, dtype=object))
             content = file.read(size + 1) if size < 1 << 30 else b""
     except UNREADABLE as error:

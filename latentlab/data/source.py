@@ -128,3 +128,7 @@ class Source(Protocol):
 
         Raises DataError that names the file if it cannot be read."""
         ...
+
+    # A source may also have `picked(samples)`: the same source with these rows of its list alone,
+    # found without listing all others. A part of a billion pictures is read by it. Without it
+    # everything is listed, which is as good for some millions.

@@ -79,13 +79,13 @@ def _divided(groups: pd.Series, index: pd.Index, shares: Shares, seed: int) -> p
     So a group's place depends neither on the order of the images nor on which others there are,
     except at the two edges. A group goes where the middle of its images falls.
     """
-    sizes = groups.value_counts(sort=False)
-    order = sorted(
-        sizes.index, key=lambda group: hashlib.sha256(f"{seed} {group}".encode()).digest()
-    )
-    sizes = sizes.reindex(order)
+    of_image, names = pd.factorize(groups)  # numbers, since there may be a group an image
+    digests = (hashlib.sha256(f"{seed} {name}".encode()).digest() for name in names)
+    order = np.argsort(np.fromiter(digests, "S32", len(names)))
+    sizes = np.bincount(of_image)[order]
     middle = (sizes.cumsum() - sizes / 2) / sizes.sum()
     test, valid = shares.test, shares.test + shares.valid
-    place = np.select([middle < test, middle < valid], ["test", "valid"], default="train")
-    names = pd.Series(place, index=sizes.index)
-    return pd.Series(names.reindex(groups).to_numpy(), index=index, name="split", dtype=object)
+    place = np.empty(len(names), np.int8)
+    place[order] = np.select([middle < test, middle < valid], [0, 1], default=2)
+    known = np.array(["test", "valid", "train"], object)
+    return pd.Series(known[place[of_image]], index=index, name="split", dtype=object)

@@ -48,8 +48,12 @@ class StoredArray:
             else:
                 self.shape, self.dtype, self.start = self._header()
         except (*UNREADABLE, KeyError) as error:
-            reason = " ".join(str(error).split())
-            raise DataError(f"{path} cannot be read as an array: {reason}.") from error
+            reason = " ".join(str(error).split()).rstrip(".")
+            if "pickle" in reason:  # numpy says how to run what is in it, which nobody should
+                reason = "it holds Python objects, which are not read, or is something else"
+            raise DataError(
+                f"{path} cannot be read as an array: {reason}. Save numbers with numpy.save."
+            ) from error
 
     def __reduce__(self) -> tuple[type["StoredArray"], tuple[Path, str | None]]:
         return StoredArray, (self.path, self.name)
@@ -107,7 +111,7 @@ def _opened(path: Path) -> zipfile.ZipFile:
         return zipfile.ZipFile(path)
     except UNREADABLE as error:
         what = error if path.is_file() else "it is not there"
-        raise DataError(f"{path} cannot be opened as .npz: {what}.") from error
+        raise DataError(f"{path} cannot be opened as .npz: {what}. Fetch it again.") from error
 
 
 def _runs(rows: Sequence[int] | np.ndarray) -> list[tuple[int, int]]:

@@ -4,11 +4,13 @@ import os
 import stat
 import threading
 import zipfile
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from latentlab.data.archives import MOST_BYTES, UNREADABLE, ZIP, members
 from latentlab.data.images import SUFFIXES, BadPicture
+from latentlab.data.remote import Remote
 from latentlab.errors import DataError
 
 
@@ -22,13 +24,34 @@ class Place:
         offset, size: Where its bytes lie in a plain tar.
     """
 
-    path: Path
+    path: Path | Remote
     member: str | None = None
     offset: int | None = None
     size: int = 0
 
 
-def pictures_in(place: Path) -> dict[str, Place]:
+class Folder(Mapping[str, Place]):
+    """Files below a folder by relative path, in the order of the names; only these are kept."""
+
+    def __init__(self, folder: Path | Remote, names: Iterable[str]):
+        self.folder = folder
+        self.names = dict.fromkeys(names)
+
+    def __getitem__(self, name: str) -> Place:
+        if name not in self.names:
+            raise KeyError(name)
+        if isinstance(self.folder, Remote):
+            return Place(self.folder.inside(name))
+        return Place(self.folder / name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+def pictures_in(place: Path | Remote) -> Mapping[str, Place]:
     """The picture files of a folder and all below it, or of an archive: relative path -> place.
 
     A file is a picture by its suffix. What starts with a dot, or lies in __MACOSX, is left out.
@@ -38,29 +61,27 @@ def pictures_in(place: Path) -> dict[str, Place]:
         DataError: the folder cannot be listed, or the archive is damaged or unsafe.
     """
     if place.is_dir():
-        found = _in_folder(place)
-    else:
-        found = {
-            str(PurePosixPath(member.name)): Place(place, member.name, member.offset, member.size)
-            for member in members(place)
-        }
+        names = place.names() if isinstance(place, Remote) else _in_folder(place)
+        return Folder(place, sorted(filter(_is_picture, names)))
+    found = {
+        str(PurePosixPath(member.name)): Place(place, member.name, member.offset, member.size)
+        for member in members(place)
+    }
     return {name: found[name] for name in sorted(found) if _is_picture(name)}
 
 
-def _in_folder(folder: Path) -> dict[str, Place]:
-    found: dict[str, Place] = {}
-
+def _in_folder(folder: Path) -> Iterator[str]:
     def refuse(error: OSError) -> None:
-        raise DataError(f"{error.filename} cannot be listed: {error.strerror}.") from error
+        raise DataError(
+            f"{error.filename} cannot be listed: {error.strerror}. Give the right to read it."
+        ) from error
 
     for here, below, names in os.walk(folder, onerror=refuse):
         below[:] = [name for name in below if not name.startswith(".")]
         # `os.walk` also lists what is no file, such as a pipe; `Reader` refuses it by name.
-        base = Path(here)
-        inside = base.relative_to(folder).as_posix()
+        inside = Path(here).relative_to(folder).as_posix()
         prefix = "" if inside == "." else f"{inside}/"
-        found |= {f"{prefix}{name}": Place(base / name) for name in names}
-    return found
+        yield from (f"{prefix}{name}" for name in names)
 
 
 def _is_picture(name: str) -> bool:
@@ -76,22 +97,25 @@ class Reader:
     its own: a fork shares the position in the file, and a pickle carries no open file.
     """
 
-    def __init__(self, places: dict[str, Place]):
+    def __init__(self, places: Mapping[str, Place]):
         self.places = places
-        self.archives: dict[tuple[int, Path], zipfile.ZipFile] = {}
+        self.archives: dict[tuple[int, Path | Remote], zipfile.ZipFile] = {}
         self.lock = threading.Lock()
 
-    def __reduce__(self) -> tuple[type["Reader"], tuple[dict[str, Place]]]:
+    def __reduce__(self) -> tuple[type["Reader"], tuple[Mapping[str, Place]]]:
         return Reader, (self.places,)
 
     def __call__(self, name: str) -> bytes:
-        """Raises BadPicture if there is no such file or it cannot be read."""
+        """Raises BadPicture if there is no such file or it cannot be read, DataError if what holds
+        it cannot be reached just now."""
         place = self.places[name]
         try:
+            if place.member is not None and place.path.name.lower().endswith(ZIP):
+                return self._unzipped(place.path, place.member)
+            if isinstance(place.path, Remote):
+                return _fetched(place.path, place)
             if place.member is None:
                 return _content(place.path)
-            if place.path.name.lower().endswith(ZIP):
-                return self._unzipped(place.path, place.member)
             with place.path.open("rb") as archive:
                 archive.seek(place.offset or 0)
                 return archive.read(place.size)
@@ -99,12 +123,22 @@ class Reader:
             reason = getattr(error, "strerror", None) or error
             raise BadPicture(f"cannot be read ({reason}); fetch it again") from error
 
-    def _unzipped(self, path: Path, member: str) -> bytes:
+    def _unzipped(self, path: Path | Remote, member: str) -> bytes:
         with self.lock:
             key = (os.getpid(), path)
             if key not in self.archives:
-                self.archives[key] = zipfile.ZipFile(path)
+                self.archives[key] = zipfile.ZipFile(path.open("rb"))
             return self.archives[key].read(member)
+
+
+def _fetched(file: Remote, place: Place) -> bytes:
+    if place.member is not None:
+        start = place.offset or 0
+        return file.content(start, start + place.size)
+    content = file.content(0, MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise BadPicture(f"has more than {MOST_BYTES:,} bytes")
+    return content
 
 
 def _content(path: Path) -> bytes:

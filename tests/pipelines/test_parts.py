@@ -132,3 +132,28 @@ def test_landmarks_by_shards_are_those_of_one_process(copied, face_model):
     whole = pd.read_parquet(data / "landmarks.parquet")
     pd.testing.assert_frame_equal(joined, whole)
     assert joined["image_id"].is_unique and len(joined) == 260
+
+
+def test_preparing_by_shards_is_preparing(terminal):
+    words = ("prepare", "faces", "--limit", "150", "--side", "28", "--out")
+    assert terminal(*words, "whole").code == 0
+    done = terminal(*words, "data/faces", "--shard", "1/3")
+    assert done.code == 0, done.err
+    assert not (terminal.folder / "data" / "faces").exists()
+    assert "there already" in terminal(*words, "data/faces", "--shard", "1/3").err
+    done = terminal(*words, "data/faces", "--join")
+    assert done.code == 3
+    assert "lacks 2 of 3 parts: 2/3, 3/3" in done.err
+    done = terminal(*words, "data/faces", "--engine", "here", "--parts", "3")
+    assert done.code == 0, done.err
+    assert "1 of 3 parts are there already" in done.err
+    assert "150 images of 28x28" in done.out
+    made, whole = (
+        {path.name: path.read_bytes() for path in (terminal.folder / name).iterdir()}
+        for name in ("data/faces", "whole")
+    )
+    assert made == whole
+    left = [path.name for path in (terminal.folder / "data").iterdir()]
+    assert set(left) <= {"faces", ".faces.lock"}
+    done = terminal(*words, "data/faces", "--shard", "2/3")
+    assert done.code == 0 and "there already" in done.err

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from latentlab import config
-from latentlab.data import prepared
+from latentlab.data import building
 from latentlab.data.faces import (
     ATTRIBUTES,
     FACTORS,
@@ -20,6 +20,7 @@ from latentlab.data.faces import (
     render,
     sample_factors,
 )
+from latentlab.data.prepared import prepare, reopen
 from latentlab.errors import ConfigError, DataError
 from latentlab.landmarks.detector import FaceDetector, measure
 from latentlab.settings import settings_model
@@ -386,16 +387,16 @@ def test_settings_survive_the_config_and_the_data_folder(tmp_path, monkeypatch):
     assert source.correlations == (("smile", "mouth_opening", 0.6), ("light", "glasses", -0.2))
 
     folder = tmp_path / "data" / "mine"
-    stored = prepared.stored_settings(source, folder)
+    stored = building.stored_settings(source, folder)
     read = yaml.safe_load(yaml.safe_dump(stored))
     assert read == stored
     assert settings_model(Faces).model_validate(read).correlations == source.correlations
     again = config.build_data(yaml.safe_load(yaml.safe_dump(settings.plain())), (), where="again")
     assert Faces(**again.source.settings) == source
 
-    made = prepared.prepare(source, "faces", folder, side=28)
+    made = prepare(source, "faces", folder, side=28)
     assert made.description["settings"] == stored
-    reopened = prepared.reopen(made)
+    reopened = reopen(made)
     assert reopened.listing.samples.equals(source.listing.samples)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from latentlab import artifacts, files
-from latentlab.data import prepared
+from latentlab.data import building
 from latentlab.data.faces import Faces
 from latentlab.data.image_folder import ImageFolder
 from latentlab.data.prepared import prepare
@@ -105,7 +105,7 @@ def broken(*given, **named):
 
 
 STAGES = {
-    "pictures": (prepared._GrowingArray, "append"),
+    "pictures": (building._GrowingArray, "append"),
     "table": (artifacts, "write_table"),
     "refusals": (artifacts, "write_refused"),
     "description": (files, "write_yaml"),
@@ -179,7 +179,7 @@ def test_a_source_that_fails_half_way_leaves_nothing(fault, error, tmp_path, mon
     root.mkdir()
     for name, content in hostile.good_pictures(np.random.default_rng(0), 12).items():
         (root / name).write_bytes(content)
-    monkeypatch.setattr(prepared, "CHUNK", 5)
+    monkeypatch.setattr(building, "CHUNK", 5)
     real = ImageFolder.read
 
     def once(self, start, stop, side):
@@ -205,5 +205,5 @@ def test_two_at_once_leave_one_whole_folder(tmp_path):
     folder = artifacts.DataFolder.open(tmp_path / "data" / "new")
     assert folder.description["images"] == len(folder.images()) == len(folder.samples())
     assert len(folder.images()) in (200, 300)
-    assert files.digest(folder.path / "samples.parquet") == folder.description["digests"]["samples"]
+    assert files.digest(folder.path / "refused.csv") == folder.description["digests"]["refused"]
     assert beside_the_lock(tmp_path / "data") == ["new"]

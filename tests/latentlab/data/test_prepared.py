@@ -80,7 +80,7 @@ def test_preparing_twice_gives_the_same_bytes(tmp_path):
         prepare(source, "faces", tmp_path / name, side=28).path for name in ("one", "two")
     )
     names = sorted(path.name for path in first.iterdir())
-    assert names == ["data.yaml", "images.npy", "refused.csv", "samples.parquet"]
+    assert names == ["blocks.sha256", "data.yaml", "images.npy", "refused.csv", "samples.parquet"]
     for name in names:
         assert (first / name).read_bytes() == (second / name).read_bytes(), name
 
@@ -100,14 +100,14 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
 
 
 def test_what_a_killed_process_left_is_removed_and_what_a_running_one_has_is_not(tmp_path):
-    from latentlab.files import TEMPORARY, _machine
+    from latentlab.files import TEMPORARY, this_machine
 
     token = "0123abcd"
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     running = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     left, used, other = (
-        tmp_path / f"{TEMPORARY}{_machine()}-{process.pid}-{token}-{name}"
+        tmp_path / f"{TEMPORARY}{this_machine()}-{process.pid}-{token}-{name}"
         for process, name in ((ended, "data"), (running, "data"), (ended, "other"))
     )
     for folder in (left, used, other):
