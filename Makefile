@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test lint check lock
+.PHONY: demo test lint check bench lock
 
 demo: $(INSTALLED)  ## the whole job on generated faces; prints where the report is
 	$(BIN)/latentlab demo
@@ -17,6 +17,9 @@ lint: $(INSTALLED)  ## style and types
 	$(BIN)/mypy
 
 check: lint test  ## everything that must hold before a change is handed in
+
+bench: $(INSTALLED)  ## every benchmark of speed, and the tables made of them; hours, on a machine that does nothing else
+	$(BIN)/python -m benchmarks
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \

@@ -2,12 +2,13 @@
 
     python -m benchmarks.faults [--only NAME ...] [--share 1.0] [--seed 1]
 
-Without `--only`, all of tests/faults/experiments.py; a name that ends with a dot takes all that
-begin with it. Results of experiments that were not done this time stay as they were. Needs Linux;
-those that fill a disk need the right to mount one.
+Without `--only`, all of tests/faults/experiments.py, the quick ones first; a name that ends with a
+dot takes all that begin with it. Results of experiments that were not done this time stay as they
+were. Needs Linux; those that fill a disk need the right to mount one.
 """
 
 import argparse
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -35,10 +36,13 @@ def main() -> None:
     warm = Warm()
     with tempfile.TemporaryDirectory() as place:
         world = make_world(warm, Path(place))
-        for name in chosen(given.only):
+        for name in quick_first(chosen(given.only), results):
             entry = EXPERIMENTS[name]
             if entry.mounts and not can_mount():
                 print(f"{name}: left out, no right to mount a disk")
+                continue
+            if entry.program and shutil.which(entry.program) is None:
+                print(f"{name}: left out, {entry.program} is not installed")
                 continue
             tries = max(1, round(entry.many * given.share))
             with tempfile.TemporaryDirectory(dir=place) as own:
@@ -65,6 +69,17 @@ def chosen(only: list[str] | None) -> list[str]:
     if not found:
         raise SystemExit(f"no experiment is called {' '.join(only)}: {', '.join(EXPERIMENTS)}")
     return found
+
+
+def quick_first(names: list[str], results: dict[str, dict[str, Any]]) -> list[str]:
+    """In the order of how long they took last time, so that who must stop early has most of it;
+    what is new comes first."""
+
+    def seconds(name: str) -> float:
+        last = results.get(result_name(name))
+        return last["seconds"] / last["tried"] * EXPERIMENTS[name].many if last else 0.0
+
+    return sorted(names, key=seconds)
 
 
 def measured(

@@ -70,6 +70,13 @@ def write(name: str, results: list[dict[str, Any]]) -> None:
         )
 
 
+def renew(name: str, results: list[dict[str, Any]]) -> None:
+    """Write these lines of a results file, and keep its others."""
+    path = RESULTS / f"{name}.json"
+    kept = {one["name"]: one for one in files.read_json(path)} if path.is_file() else {}
+    files.write_json(path, list({**kept, **{one["name"]: one for one in results}}.values()))
+
+
 def peak_kilobytes() -> int:
     """The most memory this process has had. `getrusage` would also count the process that started
     it, since Linux keeps that figure through `exec`."""

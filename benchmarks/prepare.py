@@ -12,7 +12,6 @@ adds to Pillow.
 """
 
 import argparse
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,14 +20,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from torch.utils.data import Dataset
 from torchvision import transforms
 
 from benchmarks import measuring
-from latentlab.data.faces import render, sample_factors
+from benchmarks.pictures import CROP, SIDE, jpegs
 from latentlab.data.image_folder import ImageFolder
 from latentlab.data.prepared import prepare
 
-CROP, SIDE = 148, 64
 GROWTH = (2_000, 20_000)  # images between which memory is compared
 
 
@@ -84,19 +83,20 @@ def main() -> None:
         measuring.write("prepare", results)
 
 
-def jpegs(folder: Path | None, count: int, pictures: Path) -> list[str]:
-    """`count` pictures in a folder of their own: a folder's first, or drawn ones."""
-    pictures.mkdir()
-    if folder is not None:
-        for path in sorted(folder.glob("*.jpg"))[:count]:
-            shutil.copy(path, pictures)
-        return sorted(str(path) for path in pictures.iterdir())
-    factors = sample_factors(count, seed=0)
-    for start in range(0, count, 500):
-        faces = render(factors[start : start + 500], 218)
-        for number, face in enumerate(faces, start):
-            Image.fromarray(face[:, 20:198]).save(pictures / f"{number:06d}.jpg", quality=90)
-    return sorted(str(path) for path in pictures.iterdir())
+class Opened(Dataset):
+    """Pictures opened when they are asked for, as a `DataLoader` is usually given them."""
+
+    def __init__(self, names: list[str]):
+        self.names = names
+        self.transform = transforms.Compose(
+            [transforms.CenterCrop(CROP), transforms.Resize(SIDE), transforms.ToTensor()]
+        )
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        return self.transform(Image.open(self.names[index]).convert("RGB"))
 
 
 def _memory(pictures: Path, place: Path) -> dict[str, float]:

@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from latentlab.data.batches import Pictures, row_blocks, to_pictures
+from latentlab.models.pixel_layers import quick_pixels
 from latentlab.models.vae import VAE
 from latentlab.randomness import torch_generator
 
-BATCH = 256  # pictures decoded at a time
+BATCH = 64  # pictures decoded at a time; what 256 hold no longer fits into a CPU's caches
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,11 @@ def decode(model: VAE, places: Places) -> np.ndarray:
     device = next(model.parameters()).device
     model.eval()
     made = []
-    for rows in row_blocks(np.arange(len(places.z)), BATCH):
-        z = _tensor(places.z[rows], device)
-        context = None if places.context is None else _tensor(places.context[rows], device)
-        made.append(to_pictures(model.decode(z, context)))
+    with quick_pixels(model):
+        for rows in row_blocks(np.arange(len(places.z)), BATCH):
+            z = _tensor(places.z[rows], device)
+            context = None if places.context is None else _tensor(places.context[rows], device)
+            made.append(to_pictures(model.decode(z, context)))
     return np.concatenate(made)
 
 

@@ -12,6 +12,7 @@ from latentlab.artifacts import latent_name, logvar_name
 from latentlab.data.batches import Pictures
 from latentlab.errors import ConfigError
 from latentlab.models.importance import log_likelihood
+from latentlab.models.pixel_layers import quick_pixels
 from latentlab.models.posteriors import Codes, Posterior
 from latentlab.models.vae import VAE
 from latentlab.randomness import torch_generator
@@ -30,20 +31,20 @@ def encode_images(
     features: Features = "mean",
     likelihood_samples: int = 0,
     seed: int = 0,
-    rows: range | None = None,
+    first: int = 0,
     progress: Callable[[int], None] = lambda images: None,
 ) -> Iterator[pd.DataFrame]:
     """The posterior of every image, in the order of `samples`, a batch at a time.
 
     Args:
         pictures: The prepared arrays; masks and conditions where the model has them.
-        samples: One row an image, with `image_id` and `split`.
+        samples: One row an image to encode, with `image_id` and `split`.
         features: `mean`: the posterior mean, or for discrete codes the pooled embedding;
             `histogram`: for discrete codes the share of positions with each code.
         likelihood_samples: Draws that the likelihood of each image is estimated from; 0 leaves it
             out.
         seed: Of the draws.
-        rows: Encode only these, a range that begins at a multiple of `batch_size`; all by default.
+        first: Row of the pictures that the first of the samples is, a multiple of `batch_size`.
         progress: Called with the number of images just encoded.
 
     Yields:
@@ -56,26 +57,30 @@ def encode_images(
         ConfigError: this posterior has no histogram, or no likelihood.
     """
     model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-    wanted = range(len(samples)) if rows is None else rows
-    if wanted.start % batch_size:
-        raise ValueError(f"rows begin at {wanted.start}, which is no multiple of {batch_size}")
-    for start in range(wanted.start, wanted.stop, batch_size):
-        at = np.arange(start, min(start + batch_size, wanted.stop))
-        batch = pictures.batch(at, device)
-        posterior = model.encode(batch.x, batch.condition)
-        check_encoding(posterior, features, likelihood_samples)
-        noise = torch_generator(seed, "encoding", start)
-        parts = _columns(posterior, model.head.feature, features)
-        parts["reconstruction"] = model.reconstruction(posterior.mu, batch, posterior.context)
-        parts["kl"] = posterior.kl(posterior.sample(noise)).sum(dim=1)
-        if likelihood_samples:
-            parts["log_likelihood"] = log_likelihood(model, batch, likelihood_samples, noise)
-        values = torch.stack(list(parts.values()), dim=1).float().cpu().numpy()
-        frame = pd.DataFrame(values, columns=list(parts))
-        frame.insert(0, "image_id", samples["image_id"].to_numpy()[at])
-        frame.insert(1, "split", samples["split"].to_numpy()[at])
-        yield frame
-        progress(len(at))
+    if first % batch_size:
+        raise ValueError(f"rows begin at {first}, which is no multiple of {batch_size}")
+    stop = first + len(samples)
+    with quick_pixels(model):
+        for start in range(first, stop, batch_size):
+            at = np.arange(start, min(start + batch_size, stop))
+            batch = pictures.batch(at, device)
+            posterior = model.encode(batch.x, batch.condition)
+            check_encoding(posterior, features, likelihood_samples)
+            noise = torch_generator(seed, "encoding", start)
+            parts = _columns(posterior, model.head.feature, features)
+            parts["reconstruction"] = model.reconstruction(posterior.mu, batch, posterior.context)
+            parts["kl"] = posterior.kl(posterior.sample(noise)).sum(dim=1)
+            if likelihood_samples:
+                parts["log_likelihood"] = log_likelihood(model, batch, likelihood_samples, noise)
+            values = torch.stack(list(parts.values()), dim=1).float().cpu().numpy()
+            frame = pd.DataFrame(values, columns=list(parts))
+            # Text is only turned to objects for these rows: doing so for all of a column at every
+            # batch would take time with the square of the images.
+            these = samples.iloc[start - first : start - first + len(at)]
+            frame.insert(0, "image_id", these["image_id"].to_numpy())
+            frame.insert(1, "split", these["split"].to_numpy())
+            yield frame
+            progress(len(at))
 
 
 def check_encoding(posterior: Posterior, features: Features, likelihood_samples: int) -> None:

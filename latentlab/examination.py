@@ -11,6 +11,7 @@ from latentlab.alignment import Aligned, align
 from latentlab.artifacts import Targets, latent_columns
 from latentlab.dimensions import summarize_dimensions
 from latentlab.errors import DataError
+from latentlab.evidence import ORIGINALS, RECONSTRUCTIONS
 from latentlab.interventions.directions import all_directions, direction_table
 from latentlab.interventions.intervene import intervene
 from latentlab.interventions.looks import Embed, Encode
@@ -21,8 +22,6 @@ from latentlab.randomness import numpy_generator
 # Latents (n, latents) and the rows of the latents table that they started from (n,) -> uint8
 # pictures (n, side, side, channels).
 DecodeRows = Callable[[np.ndarray, np.ndarray], np.ndarray]
-
-ORIGINALS, RECONSTRUCTIONS = "originals", "reconstructions"
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,9 @@ def examine(
     names = latent_columns(latents)
     test, train = (np.flatnonzero(aligned.split == split) for split in ("test", "train"))
     if not len(test):
-        raise DataError("No image is of the split test: there is nothing to move.")
+        raise DataError(
+            "No image is of the split test: there is nothing to move. Give some that are."
+        )
     dimensions = summarize_dimensions(latents)
     active = dimensions["active"].to_numpy(bool)
     probed = [

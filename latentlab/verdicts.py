@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from latentlab.alignment import TEXT
-from latentlab.examination import ORIGINALS, RECONSTRUCTIONS
-from latentlab.probes.analysis import LATENTS, NONLINEAR
+from latentlab.errors import DataError
+from latentlab.evidence import LATENTS, NONLINEAR, ORIGINALS, RECONSTRUCTIONS
 
 SUPPORTED, ENTANGLED, NOT_MOVED = "supported", "entangled", "not moved"
 NOT_ENCODED, CANNOT_MEASURE = "not encoded", "cannot measure"
@@ -23,6 +23,24 @@ COLUMNS = {
     "score_low": float, "score_high": float, "baseline": float, "other_direction": TEXT,
     "other_effect": float, "other_selectivity": float,
 }  # fmt: skip
+
+
+def check_verdicts(table: pd.DataFrame, again: str) -> pd.DataFrame:
+    """The table, whose verdicts must be among VERDICTS.
+
+    Args:
+        again: What the error tells to do.
+
+    Raises:
+        DataError: one is not.
+    """
+    strange = table.loc[~table["verdict"].isin(VERDICTS), "verdict"]
+    if len(strange):
+        raise DataError(
+            f"The table verdicts has the verdict {strange.iloc[0]!r}; known are"
+            f" {', '.join(VERDICTS)}. {again}"
+        )
+    return table
 
 
 @dataclass(frozen=True)

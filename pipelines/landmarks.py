@@ -27,21 +27,26 @@ def ensure_landmarks(data: "DataFolder", *, model: Path | None, workers: int) ->
 def _measure(data: "DataFolder", *, model: Path | None, workers: int) -> None:
     from latentlab import artifacts
     from latentlab.data.prepared import originals
-    from latentlab.landmarks.detector import FaceDetector, measure_source
+    from latentlab.landmarks.detector import CRASHED, FaceDetector, measure_source
     from latentlab.landmarks.model_file import find_model
 
     found = find_model(model)
     with FaceDetector(found):
         pass  # what keeps MediaPipe from starting is told here in one line, not by every worker
     source = originals(data)
-    detected = 0
+    detected, crashed = 0, list[str]()
     with (
         console.progress("landmarks", len(source.image_ids)) as advance,
         artifacts.table_writer(data.landmarks_path, {"data": data.digest}) as write,
     ):
-        for frame in measure_source(source, model=found, workers=workers, progress=advance):
+        for frame in measure_source(
+            source, model=found, workers=workers, apart=True, progress=advance
+        ):
             write(frame)
             detected += int(frame["detected"].sum())
+            crashed += frame.loc[frame["reason"] == CRASHED, "image_id"].tolist()
+    for image_id in crashed:
+        console.say(f"Warning: MediaPipe crashed on {image_id}, which counts as without a face.")
     console.say(f"faces found in {detected:,} of {len(source.image_ids):,} images")
 
 

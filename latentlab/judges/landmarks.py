@@ -58,7 +58,7 @@ class LandmarksJudge:
         strange = [name for name in self.targets or () if name not in {**STATISTICS, **PROXIES}]
         if strange:
             raise ConfigError(
-                f"No face landmark measures {strange[0]}. Measured are"
+                f"No face landmark measures {strange[0]}. Name one that is measured:"
                 f" {', '.join([*STATISTICS, *PROXIES])}."
             )
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from latentlab import files
+from latentlab.artifacts import LARGEST
 from latentlab.checkpoints import UNREADABLE, read_weights, save_weights
 from latentlab.data.batches import epoch_batches, row_blocks, to_tensor
 from latentlab.errors import DataError, MissingArtifactError
@@ -341,10 +342,10 @@ def _scales(train: np.ndarray, roles: Mapping[str, str]) -> tuple[dict[str, Scal
     scales: dict[str, Scale] = {}
     unlearned: dict[str, str] = {}
     for (target, role), column in zip(roles.items(), train.T, strict=True):
-        if np.isinf(column).any():
+        if (np.abs(column) > LARGEST).any():
             raise DataError(
-                f"The target {target} is infinite for an image of train. Correct the label file"
-                " and prepare again."
+                f"The target {target} is infinite or nearly so for an image of train. Correct the"
+                " label file and prepare again."
             )
         y = column[np.isfinite(column)]
         if len(y) < MIN_KNOWN:

@@ -1,14 +1,10 @@
 """MediaPipe's face landmarker over many pictures, in worker processes."""
 
 import contextlib
-import multiprocessing
 import os
-import signal
-import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from types import TracebackType
@@ -19,13 +15,17 @@ import pandas as pd
 from PIL import Image
 
 from latentlab import files
+from latentlab.alignment import TEXT
 from latentlab.data.prepared import Originals
 from latentlab.errors import DataError
 from latentlab.landmarks.statistics import STATISTICS, Face
+from latentlab.landmarks.workers import Task, measured_apart
 
 SMALLEST = 256  # pixels; smaller pictures are enlarged to this, since the detector misses them
 CHUNK = 64  # pictures a worker measures at a time
-AHEAD = 2  # chunks in flight for each worker: enough to keep it busy, few enough for memory
+
+NO_FACE = "no face was found"
+CRASHED = "the native library crashed on this picture"
 
 
 class FaceDetector:
@@ -43,14 +43,20 @@ class FaceDetector:
         with _silence():
             try:
                 self._landmarker = _landmarker(self.model)
+                # The first picture makes the library build its graph, and talk about it.
+                self.detect(np.zeros((SMALLEST, SMALLEST, 3), dtype=np.uint8))
+            except RuntimeError as error:  # of want of memory the library says no more than this
+                raise DataError(
+                    f"MediaPipe cannot start ({_first_line(error)}). There is"
+                    " perhaps not enough memory: lower --workers, or close other programs;"
+                    " `latentlab doctor` tries it alone."
+                ) from error
             except (ImportError, OSError) as error:  # a system library is not there
                 raise DataError(
                     f"MediaPipe cannot start ({error}). On Debian and Ubuntu: apt-get install"
                     " libegl1 libgles2 libgl1 libglib2.0-0; or leave the face statistics out with"
                     " --set landmarks.enabled=false."
                 ) from error
-            # The first picture makes the library build its graph, and talk about it.
-            self.detect(np.zeros((SMALLEST, SMALLEST, 3), dtype=np.uint8))
         return self
 
     def __exit__(
@@ -82,6 +88,10 @@ class FaceDetector:
         )
 
 
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0].rstrip(": ")
+
+
 def _landmarker(model: Path) -> Any:
     import mediapipe as mp
 
@@ -107,17 +117,23 @@ def measure(
 
     Returns:
         One row a picture: `image_id`, `detected`, one float column a statistic, null where no
-        face was found.
+        face was found, and the `reason` for that.
     """
-    rows = []
+    rows: list[dict[str, Any]] = []
     for image_id, picture in zip(ids, pictures, strict=True):
         face = detector.detect(picture)
-        values: dict[str, float | None] = dict.fromkeys(STATISTICS)
-        if face is not None:
-            values |= {name: _finite(statistic(face)) for name, statistic in STATISTICS.items()}
-        rows.append({"image_id": image_id, "detected": face is not None, **values})
-    table = pd.DataFrame(rows, columns=["image_id", "detected", *STATISTICS])
-    return table.astype(dict.fromkeys(STATISTICS, "float64"))
+        row = {"image_id": image_id, "detected": face is not None}
+        if face is None:
+            rows.append({**row, "reason": NO_FACE})
+        else:
+            values = {name: _finite(statistic(face)) for name, statistic in STATISTICS.items()}
+            rows.append({**row, **values})
+    return _table(rows)
+
+
+def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    table = pd.DataFrame(rows, columns=["image_id", "detected", *STATISTICS, "reason"])
+    return table.astype({**dict.fromkeys(STATISTICS, "float64"), "reason": TEXT})
 
 
 def measure_source(
@@ -125,116 +141,66 @@ def measure_source(
     *,
     model: Path,
     workers: int = 0,
+    apart: bool = False,
     start: int = 0,
     stop: int | None = None,
+    detector: Callable[[Path], AbstractContextManager[Any]] = FaceDetector,
     progress: Callable[[int], None] = lambda pictures: None,
 ) -> Iterator[pd.DataFrame]:
     """Measure original pictures, in order, a chunk at a time.
 
+    A picture that makes the native library crash ends a worker process. Its row then says so as
+    its `reason`, and another process goes on.
+
     Args:
         source: The original pictures of a data folder.
         model: face_landmarker.task.
-        workers: Processes; 0 takes one a core, 1 stays in this process.
+        workers: Processes; 0 takes one a core. One is this process itself, which a crash ends.
+        apart: Take a process beside this one even where one is enough.
         start, stop: Measure only these rows of the data folder; all of them by default.
+        detector: What is opened on the model to detect faces.
         progress: Called with the number of pictures just measured.
 
     Yields:
         Frames as `measure` gives them, with the detector's version in the column `detector`.
 
     Raises:
-        DataError: a picture cannot be read, or the native library crashed; the range is named.
+        DataError: a picture cannot be read, or the native library crashes on every picture.
     """
     wanted = range(len(source.image_ids))[start:stop]
     chunks = [wanted[first : first + CHUNK] for first in range(0, len(wanted), CHUNK)]
     workers = min(workers or os.cpu_count() or 1, len(chunks))
     version = f"mediapipe {metadata.version('mediapipe')} {files.digest(model)[:12]}"
-    for frame in _measured(source, chunks, model, workers):
+    for frame in _measured(source, chunks, workers, apart, partial(detector, model)):
         progress(len(frame))
         yield frame.assign(detector=version)
 
 
 def _measured(
-    source: Originals, chunks: list[range], model: Path, workers: int
+    source: Originals,
+    chunks: list[range],
+    workers: int,
+    apart: bool,
+    detector: Callable[[], AbstractContextManager[Any]],
 ) -> Iterator[pd.DataFrame]:
-    if workers <= 1:
-        with FaceDetector(model) as detector:
-            for chunk in chunks:
-                yield _measure_chunk(source, chunk, detector)
+    if workers > 1 or (apart and workers):
+        task = Task(partial(_opened, detector), partial(_measure_chunk, source))
+        yield from measured_apart(task, chunks, workers, partial(_crashed, source.image_ids))
         return
-    # Fresh interpreters: a forked copy of torch's or MediaPipe's threads can hang.
-    context = multiprocessing.get_context("spawn")
-    stopping = context.RawValue("b", 0)  # no lock, so that none is held by a worker that dies
-    pool = ProcessPoolExecutor(
-        workers,
-        mp_context=context,
-        initializer=_start_worker,
-        initargs=(source, model, stopping),
-    )
-    waiting: deque[tuple[range, Future[pd.DataFrame]]] = deque()
-    remaining = iter(chunks)
-    try:
-        for _ in chunks:
-            with _interrupts_held():  # the first `submit` starts the processes
-                while len(waiting) < AHEAD * workers and (ahead := next(remaining, None)):
-                    waiting.append((ahead, pool.submit(_measure_in_worker, ahead)))
-            frame = waiting[0][1].result()
-            waiting.popleft()
-            yield frame
-    except BrokenProcessPool:
-        names = source.image_ids
-        first, last = waiting[0][0].start, waiting[-1][0].stop - 1
-        raise DataError(
-            f"a face landmark process was killed or crashed on one of images {first} to {last}"
-            f" ({names[first]} to {names[last]}). Look for a damaged picture among"
-            " them, and if memory ran out use fewer --workers."
-        ) from None
-    finally:
-        stopping.value = (
-            1  # where the caller leaves early, chunks under way end at the next picture
-        )
-        pool.shutdown(cancel_futures=True)
+    with detector() as opened:
+        for chunk in chunks:
+            yield _measure_chunk(source, opened, chunk)
 
 
-_worker: tuple[Originals, FaceDetector, Any] | None = None  # of this worker process
-
-
-def _start_worker(source: Originals, model: Path, stopping: Any) -> None:
-    global _worker
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _worker = (source, FaceDetector(model).__enter__(), stopping)
-
-
-def _end_with_parent() -> None:
-    """A worker whose parent was killed would otherwise wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
-
-
-@contextlib.contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back. Processes started meanwhile never hear it: their parent ends them."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _measure_in_worker(chunk: range) -> pd.DataFrame:
-    assert _worker is not None
-    source, detector, stopping = _worker
-    return _measure_chunk(source, chunk, detector, lambda: bool(stopping.value))
+def _opened(detector: Callable[[], AbstractContextManager[Any]]) -> Any:
+    """A detector that is open as long as its process."""
+    return detector().__enter__()
 
 
 def _measure_chunk(
     source: Originals,
+    detector: Any,
     chunk: range,
-    detector: FaceDetector,
     stopped: Callable[[], bool] = lambda: False,
 ) -> pd.DataFrame:
     def originals() -> Iterator[np.ndarray]:
@@ -245,6 +211,11 @@ def _measure_chunk(
 
     ids = source.image_ids[chunk.start : chunk.stop]
     return measure(originals(), ids, detector)
+
+
+def _crashed(ids: Sequence[str], index: int) -> pd.DataFrame:
+    """The row of a picture that nothing is known of."""
+    return _table([{"image_id": ids[index], "detected": False, "reason": CRASHED}])
 
 
 def _enlarged(picture: np.ndarray) -> np.ndarray:

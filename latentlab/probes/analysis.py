@@ -12,6 +12,7 @@ from latentlab.alignment import Aligned, align, check_finite, table
 from latentlab.artifacts import Targets, latent_columns, mu_name
 from latentlab.dimensions import summarize_dimensions
 from latentlab.errors import DataError
+from latentlab.evidence import LATENTS, NONLINEAR
 from latentlab.probes import PROBES
 from latentlab.probes.blocks import ArraySource
 from latentlab.probes.controls import (
@@ -33,7 +34,6 @@ PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0, 1e3, 1e4)
 DEFAULT_PENALTY = 1.0  # where no image of valid has a known target
 PROBE_OF = {"attribute": "logistic", "statistic": "ridge", "factor": "ridge"}
 METRICS_OF = {"logistic": ("auc", "balanced_accuracy", "average_precision"), "ridge": ("r2", "r")}
-LATENTS, NONLINEAR = "latents", "nonlinear"
 
 PROBE_COLUMNS = (
     "target", "role", "probe", "metric", "value", "low", "high", "baseline", "n", "positives",
@@ -191,7 +191,9 @@ def direction_of(directions: pd.DataFrame, target: str, names: Sequence[str]) ->
         hint = (
             f"Did you mean {close[0]}?"
             if close
-            else f"With a direction: {', '.join(known) or 'none'}."
+            else f"Take one that has: {', '.join(known)}."
+            if known
+            else "Train longer, or with a smaller objective.beta, and probe again."
         )
         raise DataError(
             f"{target} has no direction: it was not probed, or no dimension is active. {hint}"

@@ -150,6 +150,7 @@ class ParquetSource:
             row = places[~np.isfinite(codes).all(axis=0)][0]
             raise DataError(
                 f"{self.latents[0].parent}: row {row} holds a latent that is missing or infinite."
+                " Leave such rows out."
             )
         known = None if labels is None else self._known(labels, places)
         fold = np.full(len(places), NO_FOLD)

@@ -1,0 +1,168 @@
+"""Worker processes that measure pictures. One that dies costs the picture it died of, no more."""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from latentlab.errors import DataError
+
+AHEAD = 2  # chunks in flight for each worker: enough to keep it busy, few enough for memory
+DEATHS = 3  # pictures in a row that each kill their process: then it is not the pictures
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker process does. It is sent to a fresh interpreter, so it can be pickled.
+
+    Attributes:
+        open: Makes, once a process, what `measure` is given.
+        measure: (what was opened, rows, whether to stop) -> a frame with a row for each.
+    """
+
+    open: Callable[[], Any]
+    measure: Callable[[Any, range, Callable[[], bool]], pd.DataFrame]
+
+
+def measured_apart(
+    task: Task, chunks: Sequence[range], workers: int, lost: Callable[[int], pd.DataFrame]
+) -> Iterator[pd.DataFrame]:
+    """The frame of every chunk, in order, made by so many processes.
+
+    A chunk whose process dies is measured again, one row at a time, by a process for that alone.
+
+    Args:
+        lost: The frame of a row that kills that one too.
+
+    Raises:
+        DataError: DEATHS rows one after the other did.
+        Exception: what `task` raised in a process.
+    """
+    # Fresh interpreters: a forked copy of torch's or MediaPipe's threads can hang.
+    context = multiprocessing.get_context("spawn")
+    stopping = context.RawValue("b", 0)  # no lock, so that none is held by a worker that dies
+    pool = [_Worker(context, task, stopping) for _ in range(workers)]
+    careful = _Worker(context, task, stopping)  # starts with the first row that it is given
+    waiting: deque[tuple[range, _Worker, Future[pd.DataFrame]]] = deque()
+    remaining = iter(chunks)
+    try:
+        for _ in chunks:
+            while len(waiting) < AHEAD * workers and (ahead := next(remaining, None)):
+                worker = min(pool, key=lambda one: one.busy)
+                waiting.append((ahead, worker, worker.submit(ahead)))
+            chunk, worker, future = waiting.popleft()
+            try:
+                frame = future.result()
+            except BrokenProcessPool:
+                frame = pd.concat(careful.one_by_one(chunk, lost), ignore_index=True)
+            yield frame
+    finally:
+        # Where the caller leaves early, chunks under way end at the next picture.
+        stopping.value = 1
+        for one in (*pool, careful):
+            one.close()
+
+
+class _Worker:
+    """One process, which is started again when it dies.
+
+    A pool of several would lose the chunks of all of them, and could not tell which killed it.
+    """
+
+    def __init__(self, context: Any, task: Task, stopping: Any):
+        self.context, self.task, self.stopping = context, task, stopping
+        self.futures: list[Future[pd.DataFrame]] = []
+        self.deaths = 0  # rows lost since one was measured
+        self._start()
+
+    @property
+    def busy(self) -> int:
+        """Chunks that it has not finished."""
+        self.futures = [future for future in self.futures if not future.done()]
+        return len(self.futures)
+
+    def submit(self, rows: range) -> "Future[pd.DataFrame]":
+        with _interrupts_held():  # the first `submit` starts the process
+            try:
+                future = self.pool.submit(_measure, rows)
+            except BrokenProcessPool:  # it has died meanwhile
+                self._start()
+                future = self.pool.submit(_measure, rows)
+        self.futures.append(future)
+        return future
+
+    def one_by_one(
+        self, chunk: range, lost: Callable[[int], pd.DataFrame]
+    ) -> Iterator[pd.DataFrame]:
+        """Nothing else may be waiting here, or a row would be taken for what another did."""
+        for row in chunk:
+            try:
+                yield self.submit(range(row, row + 1)).result()
+                self.deaths = 0
+            except BrokenProcessPool:
+                frame = lost(row)
+                self.deaths += 1
+                if self.deaths == DEATHS:
+                    raise DataError(
+                        f"face landmark processes were killed or crashed on {DEATHS} images one"
+                        f" after the other, the last being number {row}"
+                        f" ({frame['image_id'].iat[0]}). If memory ran out use fewer --workers;"
+                        " `latentlab doctor` says whether MediaPipe works here."
+                    ) from None
+                yield frame
+
+    def _start(self) -> None:
+        self.pool = ProcessPoolExecutor(
+            1,
+            mp_context=self.context,
+            initializer=_start_process,
+            initargs=(self.task, self.stopping),
+        )
+
+    def close(self) -> None:
+        self.pool.shutdown(cancel_futures=True)
+
+
+_here: tuple[Task, Any, Any] | None = None  # of this worker process
+
+
+def _start_process(task: Task, stopping: Any) -> None:
+    global _here
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _here = (task, task.open(), stopping)
+
+
+def _measure(rows: range) -> pd.DataFrame:
+    assert _here is not None
+    task, opened, stopping = _here
+    return task.measure(opened, rows, lambda: bool(stopping.value))
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would otherwise wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back. Processes started meanwhile never hear it: their parent ends them."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
