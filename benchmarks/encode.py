@@ -30,7 +30,7 @@ from torch.utils.data import DataLoader, Dataset
 from benchmarks import measuring
 from benchmarks.pictures import CROP, SIDE, jpegs
 from benchmarks.prepare import Opened
-from latentlab import artifacts
+from latentlab import artifacts, parquet
 from latentlab.artifacts import DataFolder
 from latentlab.config import EncodeConfig
 from latentlab.data.batches import Pictures
@@ -101,7 +101,7 @@ def write_latents(model: VAE, data: DataFolder, device: torch.device, path: Path
         model, Pictures(data.images()), data.samples(),
         device=device, **EncodeConfig().model_dump(),
     )  # fmt: skip
-    with artifacts.table_writer(path, {}) as write:
+    with parquet.table_writer(path, {}) as write:
         for frame in frames:
             write(frame)
 

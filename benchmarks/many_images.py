@@ -38,7 +38,7 @@ import pandas as pd
 
 from benchmarks import measuring, memory, small_run
 from benchmarks.pictures import CROP, jpegs
-from latentlab import artifacts
+from latentlab import artifacts, parquet
 from latentlab.artifacts import ROLES, DataFolder
 from latentlab.data.image_folder import ImageFolder
 from latentlab.data.prepared import Originals, prepare
@@ -228,7 +228,7 @@ def decoding(task: Task) -> Work:
 
     small = task.place / "small" / "run"
     model = load_model(small / "model")
-    table = artifacts.read_table(small / "latents.parquet")
+    table = parquet.read_table(small / "latents.parquet")
     names = artifacts.latent_columns(table)
     codes = table[names].to_numpy(np.float64)
     directions = latent_directions(names, np.ones(len(names), bool))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from latentlab.artifacts import ROLES, SPLITS, Targets, latent_columns
+from latentlab.artifacts import LARGEST, ROLES, SPLITS, Targets, latent_columns
 from latentlab.errors import DataError
 
 # Missing is NaN in memory, as pandas 3 reads it back, and null in the file; never the text "None".
@@ -47,19 +47,21 @@ def align(latents: pd.DataFrame, targets: Targets) -> Aligned:
     if len(strange):
         raise DataError(
             f"The latents table has the split {strange.iloc[0]!r}; known are {', '.join(SPLITS)}."
+            " Rename it."
         )
     ids = pd.Index(latents["image_id"])
     known = targets.values.index
     if not known.is_unique:
         raise DataError(
-            f"The targets list image_id {known[known.duplicated()][0]!r} more than once."
+            f"The targets list image_id {known[known.duplicated()][0]!r} more than once. Keep one"
+            " row of each image."
         )
     if len(targets.values.columns) and not ids.isin(known).any():
         raise DataError(
             "No image of the latents table is among the targets: the latents have image_id"
-            f" {ids[0]!r}, the targets {known[0]!r}."
+            f" {ids[0]!r}, the targets {known[0]!r}. Give both the same names."
             if len(known)
-            else "The targets hold no image."
+            else "The targets hold no image. Give those of the latents."
         )
     values = pd.DataFrame(
         {name: _numbers(targets.values[name], name, role) for name, role in targets.roles.items()},
@@ -92,21 +94,25 @@ def check_latents(latents: pd.DataFrame) -> None:
     repeated = latents["image_id"].duplicated()
     if repeated.any():
         image = latents.loc[repeated, "image_id"].iloc[0]
-        raise DataError(f"The latents table lists image_id {image!r} more than once.")
+        raise DataError(
+            f"The latents table lists image_id {image!r} more than once. Keep one row of each"
+            " image."
+        )
     for name in [*names, *(column for column in latents.columns if _is_logvar(column))]:
         if not pd.api.types.is_numeric_dtype(latents[name]):
-            raise DataError(f"Column {name} of the latents table is not numeric.")
+            raise DataError(f"Column {name} of the latents table is not numeric. Give numbers.")
         check_finite(latents[name], latents["image_id"], f"the latents table, column {name}")
 
 
 def check_finite(values: pd.Series, ids: pd.Series | pd.Index, where: str) -> None:
-    """Raise a DataError that names the first image whose value is missing or infinite."""
-    broken = ~np.isfinite(values.to_numpy(np.float64, na_value=np.nan))
+    """Raise a DataError that names the first image whose value is missing, infinite, or so large
+    that reckoning with it would be."""
+    broken = ~(np.abs(values.to_numpy(np.float64, na_value=np.nan)) <= LARGEST)
     if broken.any():
         image = np.asarray(ids)[broken][0]
         raise DataError(
             f"In {where}: {broken.sum()} of {len(values)} values are missing or infinite,"
-            f" first at image_id {image!r}."
+            f" first at image_id {image!r}. Leave such images out, or encode them again."
         )
 
 
@@ -122,7 +128,7 @@ def check_factors(codes: pd.DataFrame, factors: pd.DataFrame) -> None:
             " Give both the same images in the same order."
         )
     if codes.empty or factors.empty:
-        raise DataError("Codes and factors need at least one row and one column each.")
+        raise DataError("Codes and factors need at least one row and one column each. Add some.")
     for what, frame in (("codes", codes), ("factors", factors)):
         for name in frame.columns:
             check_finite(frame[name], frame.index, f"the {what}, column {name}")
@@ -160,9 +166,11 @@ def _numbers(column: pd.Series, name: str, role: str) -> np.ndarray:
     except (TypeError, ValueError) as error:
         kind = "true, false or missing" if role == "attribute" else "numbers or missing"
         raise DataError(f"Target {name} ({role}) must hold {kind}: {error}.") from error
-    if np.isinf(numbers).any():
+    endless = np.abs(numbers) > LARGEST
+    if endless.any():
         raise DataError(
-            f"Target {name} is infinite for image_id {column.index[np.isinf(numbers)][0]!r}."
+            f"Target {name} is infinite or nearly so for image_id {column.index[endless][0]!r}."
+            " Correct it, or leave it empty."
         )
     return numbers
 

@@ -5,21 +5,16 @@ all that was learned about it. Tables are parquet (zstd, page checksums) that pa
 Polars read as they are.
 """
 
-import contextlib
-import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from latentlab import blocks, files, integrity
+from latentlab import blocks, files, integrity, parquet
 from latentlab.errors import DataError, MissingArtifactError
 
 SPLITS = ("train", "valid", "test")
@@ -29,11 +24,7 @@ LARGEST = 1e100  # of values that are taken for numbers: sums of their squares a
 SAMPLES, REFUSED = "samples.parquet", "refused.csv"
 BLOCKS = "blocks.sha256"  # digests of the large files of a data folder, block by block
 
-# Many small row groups would make the footer, which every reader reads and every writer holds, as
-# large as the rows.
-ROW_GROUP = 16_384
 SAMPLES_ROW_GROUP = 1 << 20  # every process of a part reads this footer, and some of its columns
-FEW_BYTES = 1 << 22  # of a table that is read by one thread
 
 # The columns every table of this name has; more may follow.
 TABLES: dict[str, tuple[str, ...]] = {
@@ -216,7 +207,7 @@ class DataFolder:
             DataError: it is damaged, or the table of other data.
         """
         path = self.path / SAMPLES
-        table = read_table(path, "Prepare the data again.")
+        table = parquet.read_table(path, "Prepare the data again.")
         self._check_samples(path)
         return table
 
@@ -238,8 +229,8 @@ class DataFolder:
         else:
             self._check_samples(path)
             opened = path.open("rb")
-        with _explaining(path, "Prepare the data again."), opened as file:
-            return read_rows(file, rows, columns)
+        with parquet.explaining(path, "Prepare the data again."), opened as file:
+            return parquet.read_rows(file, rows, columns)
 
     def _check_samples(self, path: Path) -> None:
         digests = self._digests
@@ -279,10 +270,10 @@ class DataFolder:
         if not self.landmarks_path.is_file():
             return None
         again = f"Delete it and measure again with `latentlab landmarks {self.path}`."
-        return read_table(self.landmarks_path, again)
+        return parquet.read_table(self.landmarks_path, again)
 
     def write_landmarks(self, table: pd.DataFrame) -> Path:
-        return write_table(self.landmarks_path, table)
+        return parquet.write_table(self.landmarks_path, table)
 
     def targets(self) -> Targets:
         """Attributes, factors and, where measured, face statistics, aligned by image."""
@@ -412,7 +403,7 @@ class RunFolder:
         return table
 
     def write_history(self, table: pd.DataFrame) -> Path:
-        return write_table(self.history_path, table)
+        return parquet.write_table(self.history_path, table)
 
     def latents(self) -> pd.DataFrame:
         """The posterior of every image: `image_id`, `split`, `mu_*`, `logvar_*`, nats."""
@@ -449,7 +440,7 @@ class RunFolder:
         missing = set(TABLES[name]) - set(table.columns)
         if missing:
             raise ValueError(f"table {name} lacks the columns {sorted(missing)}")
-        return write_table(self.table_path(name), table)
+        return parquet.write_table(self.table_path(name), table)
 
     def provenance(self) -> dict[str, Any]:
         return files.read_json(self.provenance_path) if self.provenance_path.is_file() else {}
@@ -462,138 +453,7 @@ class RunFolder:
             raise MissingArtifactError(
                 f"{path} is missing. Make it with `latentlab {stage} {self.path}`."
             )
-        return read_table(path, f"Make it again with `latentlab {stage} {self.path}`.")
-
-
-def read_table(path: Path, again: str = "Make it again.") -> pd.DataFrame:
-    """A whole table. One that latentlab wrote is refused if a single byte of it has changed.
-
-    Args:
-        again: What the error tells to do.
-
-    Raises:
-        DataError: it is damaged or no table.
-    """
-    with _refusing(path, again):
-        # Arrow may wait for ever for threads that do not start for want of memory; a table this
-        # small needs none.
-        threads = path.stat().st_size > FEW_BYTES
-        with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=threads) as table:
-            return table.read(use_threads=threads).to_pandas(use_threads=threads)
-
-
-def read_metadata(path: Path) -> dict[str, Any]:
-    """The JSON that a table carries under the key `latentlab`; empty where there is none."""
-    with _refusing(path, "Make it again."):
-        stored = (pq.read_schema(path).metadata or {}).get(b"latentlab")
-        return json.loads(stored) if stored else {}
-
-
-def read_rows(file: Any, rows: range, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """Some rows of a table, side by side, with their row numbers as index.
-
-    Args:
-        file: A parquet file, or an open one. Of it the row groups with these rows are read.
-        columns: All by default.
-
-    Raises:
-        ValueError: it has not so many rows.
-    """
-    found: list[pa.Table] = []
-    with pq.ParquetFile(file, page_checksum_verification=True) as table:
-        if rows.stop > table.metadata.num_rows:
-            raise ValueError(f"it has {table.metadata.num_rows} rows, not {rows.stop}")
-        start = 0
-        for group in range(table.num_row_groups):
-            stop = start + table.metadata.row_group(group).num_rows
-            first, last = max(rows.start, start), min(rows.stop, stop)
-            if first < last:
-                held = table.read_row_group(group, columns=columns)
-                found.append(held.slice(first - start, last - first))
-            start = stop
-        if not found:
-            found = [table.schema_arrow.empty_table().select(columns or table.schema_arrow.names)]
-    return pa.concat_tables(found).to_pandas().set_index(pd.RangeIndex(rows.start, rows.stop))
-
-
-@contextmanager
-def _refusing(path: Path, again: str) -> Iterator[None]:
-    """A damaged file, or what a reader makes of one, as an error that names it."""
-    with _explaining(path, again):
-        integrity.check_stamp(path)
-        yield
-
-
-@contextmanager
-def _explaining(path: Path, again: str) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
-        reason = " ".join(str(error).split()).rstrip(".")
-        raise DataError(f"{path} is damaged or not parquet: {reason}. {again}") from error
-
-
-def write_table(
-    path: Path,
-    table: pd.DataFrame,
-    metadata: dict[str, Any] | None = None,
-    row_group: int = ROW_GROUP,
-) -> Path:
-    with table_writer(path, metadata, row_group) as write:
-        write(table)
-    return path
-
-
-@contextmanager
-def table_writer(
-    path: Path, metadata: dict[str, Any] | None = None, row_group: int = ROW_GROUP
-) -> Iterator[Any]:
-    """Yield `write(frame)`, which appends rows; the file appears whole when the block ends.
-
-    Memory stays flat: every `row_group` rows are written, however many come at a time. All frames
-    must have the columns of the first.
-    """
-    writer: pq.ParquetWriter | None = None
-    waiting: list[pa.Table] = []
-
-    def write(frame: pd.DataFrame) -> None:
-        nonlocal writer
-        batch = pa.Table.from_pandas(frame, preserve_index=False)
-        if writer is None:
-            extra = {"latentlab": json.dumps(metadata)} if metadata is not None else {}
-            schema = batch.schema.with_metadata({**(batch.schema.metadata or {}), **extra})
-            writer = pq.ParquetWriter(
-                temporary, schema, compression="zstd", write_page_checksum=True
-            )
-        waiting.append(batch.replace_schema_metadata(writer.schema.metadata))
-        if sum(len(one) for one in waiting) >= row_group:
-            flush(writer, row_group)
-
-    def flush(writer: pq.ParquetWriter, least: int) -> None:
-        """Write row groups until fewer than `least` rows are left."""
-        rows = pa.concat_tables(waiting)
-        waiting.clear()
-        while len(rows) >= least:
-            writer.write_table(rows[:row_group].combine_chunks())
-            rows = rows[row_group:]
-        if len(rows):
-            waiting.append(rows)
-
-    with files.whole_file(path) as temporary:
-        try:
-            yield write
-        except BaseException:
-            if writer is not None:
-                with contextlib.suppress(OSError):  # what went wrong first is what is told
-                    writer.close()
-            raise
-        if writer is not None:
-            if waiting:
-                flush(writer, 1)
-            blank = integrity.blank_stamp(writer.schema.serialize().to_pybytes())
-            writer.add_key_value_metadata({integrity.KEY: blank})
-            writer.close()
-            integrity.stamp(temporary, blank)
+        return parquet.read_table(path, f"Make it again with `latentlab {stage} {self.path}`.")
 
 
 def write_refused(folder: Path, rows: Iterable[tuple[str, str, str]]) -> None:

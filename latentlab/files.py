@@ -68,7 +68,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise _explained(path, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # on a disk that is read only even what is not there
+            temporary.unlink()
 
 
 @contextmanager
@@ -122,7 +123,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path} cannot be read as JSON: {error}.") from error
+        raise DataError(f"{path} cannot be read as JSON: {error}. Make it again.") from error
 
 
 def write_yaml(path: Path, value: Any, *, with_digest: bool = False) -> None:
@@ -140,7 +141,9 @@ def read_yaml(path: Path) -> Any:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
-        raise DataError(f"{path} cannot be read as YAML: {reason}.") from error
+        raise DataError(
+            f"{path} cannot be read as YAML: {reason.rstrip('. ')}. Correct it there."
+        ) from error
 
 
 def digest(path: Path) -> str:
@@ -171,7 +174,7 @@ def sole_writer(folder: Path) -> Iterator[None]:
         raise _explained(folder, error) from error
     try:
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        me = {"process": os.getpid(), "machine": _machine(), "since": now}
+        me = {"process": os.getpid(), "machine": this_machine(), "since": now}
         write_json(folder / HOLDER, me)
         sweep(folder)
         yield
@@ -186,7 +189,7 @@ def _said_holder(folder: Path) -> str:
         try:
             holder = json.loads((folder / HOLDER).read_text(encoding="utf-8"))
             process, since = int(holder["process"]), datetime.fromisoformat(holder["since"])
-            here = holder["machine"] == _machine()
+            here = holder["machine"] == this_machine()
         except (OSError, ValueError, KeyError, TypeError):
             pass
         else:
@@ -294,14 +297,14 @@ def make_folder(path: Path, wanted: Path | None = None) -> None:
         raise _explained(wanted or path, error) from error
 
 
-def _machine() -> str:
+def this_machine() -> str:
     """Which machine this is, on a disk that several may share, without telling its name."""
     return f"{zlib.crc32(platform.node().encode()):08x}"
 
 
 def _beside(path: Path, kind: str) -> Path:
     """A name of this process's own in the folder of `path`, of a kind that `sweep` knows."""
-    return path.with_name(f"{kind}{_machine()}-{os.getpid()}-{_TOKEN}-{path.name}")
+    return path.with_name(f"{kind}{this_machine()}-{os.getpid()}-{_TOKEN}-{path.name}")
 
 
 def sweep(folder: Path) -> None:
@@ -313,7 +316,7 @@ def sweep(folder: Path) -> None:
 
 def _remove_leftovers(path: Path) -> None:
     """What killed processes of this machine have left of `path` itself."""
-    pattern = f"{_machine()}-*-{glob.escape(path.name)}"
+    pattern = f"{this_machine()}-*-{glob.escape(path.name)}"
     for kind in (TEMPORARY, RETIRED):
         for leftover in path.parent.glob(kind + pattern):
             _remove_if_left(leftover, path.name)
@@ -329,7 +332,7 @@ def _remove_if_left(leftover: Path, of: str | None = None) -> None:
     if parts is None:
         return
     kind, machine, process, token, name = parts.groups()
-    if machine != _machine() or (of is not None and name != of):
+    if machine != this_machine() or (of is not None and name != of):
         return
     if token == _TOKEN if int(process) == os.getpid() else _runs(int(process)):
         return
@@ -358,7 +361,10 @@ def _explained(path: Path, error: OSError) -> Exception:
     if error.errno not in UNWRITABLE:
         return error
     reason = error.strerror or str(error)
-    return DataError(f"{path} cannot be written: {reason}. The old content, if any, is untouched.")
+    return DataError(
+        f"{path} cannot be written: {reason}. Make room or choose another place; the old content,"
+        " if any, is untouched."
+    )
 
 
 def _flush(path: Path) -> None:

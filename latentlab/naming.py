@@ -24,6 +24,9 @@ def chosen(entries: Mapping[str, Entry], name: str, key: str) -> Entry:
 
 
 def unknown(name: str, known: Mapping[str, object]) -> str:
+    """The end of a sentence about a name that is not known."""
     close = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean `{close[0]}`?" if close else f"known are {', '.join(known)}"
-    return f"unknown name `{name}`, {hint}"
+    if close:
+        return f"unknown name `{name}`, did you mean `{close[0]}`?"
+    there = f"known are {', '.join(known)}" if known else "and there is none to name: leave it out"
+    return f"unknown name `{name}`, {there}."

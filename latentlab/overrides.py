@@ -20,7 +20,9 @@ def overridden(content: dict[str, Any], override: str) -> dict[str, Any]:
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
-        raise ConfigError(f"--set {override}: {text!r} is not a YAML value.") from None
+        raise ConfigError(
+            f"--set {override}: {text!r} is not a YAML value. Put quotes around it."
+        ) from None
     return with_value(content, key, value)
 
 

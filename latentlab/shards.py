@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from latentlab import artifacts, files
+from latentlab import files, parquet
 from latentlab.errors import ConfigError, DataError, MissingArtifactError
 
 
@@ -123,7 +123,7 @@ class Parts:
         path, expected = self.path(shard), self.some_rows(shard)
         stored = {**(about or {}), "shard": str(shard), "key": self.key}
         ids, seen = self.ids[expected.start : expected.stop], 0
-        with artifacts.table_writer(path, stored) as write:
+        with parquet.table_writer(path, stored) as write:
             for frame in frames:
                 wanted = ids[seen : seen + len(frame)]
                 if frame["image_id"].tolist() != list(wanted):
@@ -171,7 +171,7 @@ class Parts:
             MissingArtifactError, DataError: As `complete` and `frames`.
         """
         parts = self.complete()
-        with artifacts.table_writer(path, about) as write:
+        with parquet.table_writer(path, about) as write:
             for shard in every(len(parts)):
                 for frame in self.frames(shard):
                     write(frame)
@@ -214,7 +214,7 @@ def _frames(path: Path) -> Iterable[pd.DataFrame]:
 
 def _stored(path: Path) -> dict[str, Any]:
     try:
-        return artifacts.read_metadata(path)
+        return parquet.read_metadata(path)
     except DataError:
         return {}  # damaged: it is made again
 

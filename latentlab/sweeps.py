@@ -138,7 +138,7 @@ class Attempt:
     """How the last attempt at a run went, or goes.
 
     Attributes:
-        host, process: Who worked on it.
+        host, process: Who worked on it; the machine by a mark that does not tell its name.
         since: When it began, ISO 8601 in UTC.
         seconds: It took; None while it goes on.
         reason: Why it failed or was interrupted, in one line.

@@ -34,7 +34,7 @@ def read_labels(path: Path, latents: "pd.DataFrame") -> "tuple[pd.DataFrame, Tar
     listing = listed(ids, {}, table=read_rows(path))
     samples = listing.samples
     if not listing.roles:
-        raise DataError(f"{path} has no column of labels or numbers.")
+        raise DataError(f"{path} has no column of labels or numbers. Add one.")
     for note in listing.notes:
         console.say(note)
     if "split" in latents:
@@ -59,9 +59,9 @@ def analyze_tables(
     seed: int,
 ) -> None:
     """Everything that needs no decoder: probes with controls, ranks, metrics, verdicts, report."""
-    from latentlab.artifacts import write_table
     from latentlab.dimensions import summarize_dimensions
     from latentlab.metrics import evaluate
+    from latentlab.parquet import write_table
     from latentlab.probes.analysis import probe_targets
     from latentlab.rankings import dimensions_needed, rank_dimensions
     from latentlab.verdicts import judge_targets
@@ -167,9 +167,10 @@ def analyze(
     from dataclasses import replace
 
     from latentlab import files
-    from latentlab.artifacts import RunFolder, read_table
+    from latentlab.artifacts import RunFolder
     from latentlab.errors import ConfigError, DataError, MissingArtifactError
     from latentlab.naming import unknown
+    from latentlab.parquet import read_table
 
     if not latents.exists():
         raise MissingArtifactError(f"{latents} does not exist. Give a latents table in parquet.")
@@ -196,7 +197,9 @@ def analyze(
         return
     table, targets = read_labels(labels, read_table(latents))
     if table.empty:
-        raise DataError(f"No image of {latents} has a split.")
+        raise DataError(
+            f"No image of {latents} has a split. Add a column split that says train, valid or test."
+        )
     roles = dict(targets.roles)
     for name in factor or []:
         if name not in roles:

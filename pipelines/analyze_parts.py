@@ -27,8 +27,8 @@ def analyze_parts(
     Returns:
         The number of targets.
     """
-    from latentlab.artifacts import write_table
     from latentlab.errors import DataError
+    from latentlab.parquet import write_table
     from latentlab.streams.analysis import analyze
     from latentlab.streams.tables import Tables
     from pipelines.analyze import write_report

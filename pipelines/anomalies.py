@@ -30,7 +30,7 @@ def anomalies(
     """
     import pandas as pd
 
-    from latentlab import artifacts, files, pictures
+    from latentlab import files, parquet, pictures
     from latentlab.anomalies import rank_anomalies
     from latentlab.errors import DataError, MissingArtifactError
     from pipelines.places import of_split
@@ -58,7 +58,7 @@ def anomalies(
         written = work.run.write_table("anomalies", table)
     path = out or work.run.path / "pictures" / f"anomalies_{split}.png"
     files.write_bytes(path, pictures.png(sheet))
-    draws = artifacts.read_metadata(work.run.latents_path).get("likelihood_samples")
+    draws = parquet.read_metadata(work.run.latents_path).get("likelihood_samples")
     console.result(
         {
             "table": str(written),

@@ -28,12 +28,14 @@ from pipelines.report import report
 from pipelines.run import run
 from pipelines.sample import sample
 from pipelines.status import status
-from pipelines.stopping import interruptible
+from pipelines.stopping import ended, interruptible
 from pipelines.train import train
 from pipelines.traverse import traverse
+from pipelines.usage import Command, Group
 from pipelines.which import which
 
 app = typer.Typer(
+    cls=Group,
     no_args_is_help=True,
     help="Which latent dimension controls this attribute, how sure are we,"
     " and does moving it change that and nothing else?",
@@ -41,19 +43,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 settings = typer.Typer(
+    cls=Group,
     no_args_is_help=True,
     help="Show, check and describe settings.",
     epilog="Example: latentlab config show configs/celeba.yaml",
 )
 
 prepared = typer.Typer(
+    cls=Group,
     no_args_is_help=True,
     help="Look at prepared data.",
     epilog="Example: latentlab data show data/celeba",
 )
 
 
-class Starting(typer.core.TyperGroup):
+class Starting(Group):
     """`latentlab sweep CONFIG` is `latentlab sweep start CONFIG`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -103,7 +107,7 @@ COMMANDS: list[tuple[typer.Typer, Callable[..., Any], str]] = [
     (settings, config.schema, "latentlab config schema"),
 ]
 for group, command, example in COMMANDS:
-    group.command(epilog=f"Example: {example}")(console.with_manner(command))
+    group.command(cls=Command, epilog=f"Example: {example}")(console.with_manner(command))
 app.add_typer(sweeps, name="sweep")
 app.add_typer(prepared, name="data")
 app.add_typer(settings, name="config")
@@ -143,3 +147,6 @@ def main(words: list[str] | None = None) -> None:
             raise
         typer.echo(f"latentlab: {error}", err=True)
         sys.exit(error.exit_code)
+    finally:
+        if words is None:  # the process ends here
+            ended()

@@ -43,6 +43,14 @@ def compare(
     target: Annotated[
         list[str] | None, typer.Option(help="Show this target's faces, e.g. Smiling; repeatable.")
     ] = None,
+    faces: Annotated[
+        bool | None,
+        typer.Option(
+            "--faces/--no-faces",
+            help="With pictures, or without any: the page of models of people can then be passed"
+            " on. Without, if not given, where the config of one of the runs says so.",
+        ),
+    ] = None,
 ) -> None:
     """Hold runs against each other: which beta for which target, and does it survive retraining?"""
     from latentlab.comparison.runs import LEAST, check_comparable
@@ -61,7 +69,7 @@ def compare(
             console.say(f"compare: {one.variant} left out. {'; '.join(known.reasons)}")
             continue
         folder = base if one.variant is None else base / one.variant
-        contents = _gather(one, known, _title(runs, one), tuple(target or ()))
+        contents = _gather(one, known, _title(runs, one), tuple(target or ()), faces=faces)
         _write(folder, contents)
         page = folder / "comparison.html"
         made[one.variant or "comparison"] = {"page": str(page), **_as_json(contents)}
@@ -83,9 +91,18 @@ def _title(paths: Sequence[Path], asked: "Asked") -> str:
 
 
 def _gather(
-    asked: "Asked", found: "Candidates", title: str, wanted: tuple[str, ...]
+    asked: "Asked",
+    found: "Candidates",
+    title: str,
+    wanted: tuple[str, ...],
+    *,
+    faces: bool | None,
 ) -> "ComparisonContents":
-    """Everything the page shows, from the run folders."""
+    """Everything the page shows, from the run folders.
+
+    Args:
+        faces: Whether to show pictures; as the configs of all runs agree if None.
+    """
     import pandas as pd
 
     from latentlab.comparison import choice, summary, survival
@@ -113,7 +130,9 @@ def _gather(
     with console.progress("decode", len(runs), "runs") as advance:
         known = decoders(runs, asked.runs, advance)
     changes = {name: decoder.changes() for name, decoder in known.items()}
-    shown = _faces(wanted, choices, grouping, runs, matchings, known)
+    if faces is None:
+        faces = all(run.config["report"]["faces"] for run in runs)
+    shown = _faces(wanted, choices, grouping, runs, matchings, known) if faces else []
     tallies = choice.tallies(runs, grouping)
     moved = {target for (_, target), tally in tallies.items() if tally.moved}
     unshown = moved - {one.target for one in shown}
@@ -137,6 +156,7 @@ def _gather(
         faces=tuple(shown),
         unshown=tuple(target for target in roles if target in unshown),
         asked=wanted,
+        pictures_left_out=not faces,
         stand_ins=any(
             run.metrics is not None and bool(run.metrics.get("surrogates", pd.Series()).any())
             for run in runs
@@ -216,11 +236,11 @@ def _common(configs: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _write(folder: Path, contents: "ComparisonContents") -> None:
-    from latentlab import artifacts, files
+    from latentlab import files, parquet
     from reports.comparison.page import build, claims
 
     for name, field in TABLES.items():
-        artifacts.write_table(folder / "tables" / f"{name}.parquet", getattr(contents, field))
+        parquet.write_table(folder / "tables" / f"{name}.parquet", getattr(contents, field))
     files.write_json(folder / "claims.json", claims(contents))
     files.write_text(folder / "comparison.html", build(contents))
 

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from latentlab.artifacts import RunFolder
     from latentlab.comparison.runs import Candidates, ComparedRun
 
@@ -143,11 +145,12 @@ def _data_digest(run: "RunFolder") -> str | None:
 def _read(name: str, run: "RunFolder") -> "ComparedRun":
     from latentlab import config as configs
     from latentlab.comparison.runs import ComparedRun
+    from pipelines.verdicts import verdicts_of
 
     latents = run.latents()
     optional = {
-        table: run.table(table) if run.table_path(table).is_file() else None
-        for table in ("verdicts", "metrics")
+        table: read(run) if run.table_path(table).is_file() else None
+        for table, read in (("verdicts", verdicts_of), ("metrics", _metrics_of))
     }
     return ComparedRun(
         name,
@@ -159,3 +162,7 @@ def _read(name: str, run: "RunFolder") -> "ComparedRun":
         run.table("probes"),
         **optional,
     )
+
+
+def _metrics_of(run: "RunFolder") -> "pd.DataFrame":
+    return run.table("metrics")

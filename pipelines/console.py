@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pipelines import memory
 from pipelines.stopping import CTRL_C, Interrupted
 
 REPORT_EVERY = 30.0  # seconds between progress lines where there is no terminal
@@ -48,6 +49,11 @@ def with_manner(command: Callable[..., Any]) -> Callable[..., Any]:
             raise typer.Exit(stop.exit_code) from None
         except KeyboardInterrupt:  # of whoever calls a command without `main`
             raise typer.Exit(CTRL_C) from None
+        except Exception as error:
+            reason = memory.ran_out(error)
+            if reason is None:
+                raise
+            raise memory.told(error, reason, command.__name__) from error
 
     signature = inspect.signature(command)
     added = [

@@ -36,7 +36,7 @@ def show(
     samples, columns = folder.samples(), folder.description["columns"]
     shown = folder.masks() if masks else folder.images()
     if shown is None:
-        raise ConfigError(f"{folder.path} has no masks; its source gives none.")
+        raise ConfigError(f"{folder.path} has no masks; its source gives none. Leave out --masks.")
     rows = _chosen(samples, target, images)
     captions = [_caption(samples.iloc[row], columns, target) for row in rows]
     sheet = pictures.contact_sheet(
@@ -63,7 +63,7 @@ def _chosen(samples: "pd.DataFrame", target: str | None, count: int) -> "list[in
         )
     known = np.flatnonzero(samples[target].notna())
     if not len(known):
-        raise ConfigError(f"{target} is not known for any image.")
+        raise ConfigError(f"{target} is not known for any image. Choose another --target.")
     values = samples[target].iloc[known].to_numpy(dtype=float)
     if set(np.unique(values)) <= {0.0, 1.0}:
         with_it, without = known[values == 1], known[values == 0]

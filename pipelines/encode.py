@@ -116,7 +116,7 @@ class Encoding:
 
 def ensure_encoded(work: "Workspace", *, fresh: bool = False) -> None:
     """Write the posterior of every image, unless the table stands for this model and data."""
-    from latentlab import artifacts
+    from latentlab import parquet
 
     encoding = Encoding(work)
     if encoding.stage.current and not fresh:
@@ -124,7 +124,7 @@ def ensure_encoded(work: "Workspace", *, fresh: bool = False) -> None:
     with (
         encoding.stage.recorded(),
         console.progress("encode", encoding.images) as advance,
-        artifacts.table_writer(work.run.latents_path, encoding.about) as write,
+        parquet.table_writer(work.run.latents_path, encoding.about) as write,
     ):
         for frame in encoding.frames(progress=advance):
             write(frame)

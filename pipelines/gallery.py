@@ -47,7 +47,10 @@ def gallery(
     if not folder.is_dir():
         raise MissingArtifactError(f"{folder} does not exist. Give a folder that holds runs.")
     if _is_run(folder):
-        raise ConfigError(f"{folder} is one run. Give the folder that holds it: {folder / '..'}.")
+        above = folder.parent if folder.name else folder / ".."
+        raise ConfigError(
+            f"{folder} is one run. Give the folder above: `latentlab gallery {above}`."
+        )
     contents = gather(folder, faces=faces)
     if not (contents.runs or contents.comparisons or contents.unfinished):
         raise MissingArtifactError(
@@ -138,13 +141,14 @@ def _finished(run: "RunFolder", place: str, *, faces: bool) -> "GalleryRun":
     import pyarrow.parquet as pq
 
     from latentlab import files
+    from pipelines.verdicts import verdicts_of
     from reports.gallery.contents import GalleryRun
 
     config = files.read_yaml(run.config_path) if run.config_path.is_file() else {}
     model, objective = config.get("model", {}), config.get("objective", {})
     dimensions, probes = run.table("dimensions"), run.table("probes")
     judged = run.table_path("verdicts").is_file()
-    verdicts = run.table("verdicts", "intervene") if judged else None
+    verdicts = verdicts_of(run) if judged else None
     counts = {} if verdicts is None else verdicts["verdict"].value_counts()
     beta = objective.get("beta")
     moved = _moved(run, config, dimensions, verdicts, faces=faces)

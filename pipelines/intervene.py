@@ -36,6 +36,8 @@ def ensure_intervened(work: "Workspace", *, fresh: bool = False) -> None:
         _remove_tables(work)
         console.say("intervene: left out, since histograms of codes cannot be decoded")
         return
+    if not run.table_path("directions").is_file():
+        run.table("directions")  # says how to make it
     stage = Stage(
         run,
         "intervene",

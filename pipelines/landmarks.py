@@ -25,7 +25,7 @@ def ensure_landmarks(data: "DataFolder", *, model: Path | None, workers: int) ->
 
 
 def _measure(data: "DataFolder", *, model: Path | None, workers: int) -> None:
-    from latentlab import artifacts
+    from latentlab import parquet
     from latentlab.data.prepared import originals
     from latentlab.landmarks.detector import CRASHED, FaceDetector, measure_source
     from latentlab.landmarks.model_file import find_model
@@ -37,7 +37,7 @@ def _measure(data: "DataFolder", *, model: Path | None, workers: int) -> None:
     detected, crashed = 0, list[str]()
     with (
         console.progress("landmarks", len(source.image_ids)) as advance,
-        artifacts.table_writer(data.landmarks_path, {"data": data.digest}) as write,
+        parquet.table_writer(data.landmarks_path, {"data": data.digest}) as write,
     ):
         for frame in measure_source(
             source, model=found, workers=workers, apart=True, progress=advance

@@ -49,7 +49,9 @@ def morph(
 
     needed = 4 if grid else 2
     if images and len(images) != needed:
-        raise ConfigError(f"{len(images)} images are named, where {needed} are needed.")
+        raise ConfigError(
+            f"{len(images)} image(s) are named, where {needed} are needed. Name {needed}, or none."
+        )
     if grid and beside is not None:
         raise ConfigError("--grid and --beside exclude each other. Give one of them.")
     runs = [run] if beside is None else [run, beside]

@@ -29,7 +29,7 @@ def places_of_images(
     from latentlab import config as configs
     from latentlab.artifacts import DataFolder, latent_columns
     from latentlab.decoding import Places, places_of
-    from latentlab.errors import ConfigError
+    from latentlab.errors import ConfigError, DataError
     from latentlab.feeding import pictures_for
 
     if not decodable(latents):
@@ -37,11 +37,17 @@ def places_of_images(
             "latents.parquet holds histograms of codes, which cannot be decoded. Encode again with"
             " --features mean."
         )
+    check_width(run, model, latents)
     rows = latents.reset_index().set_index("image_id")["index"]
+    if rows.index.has_duplicates:
+        raise DataError(
+            f"{run.latents_path} lists an image more than once. Encode again with"
+            f" `latentlab encode {run.path}`."
+        )
     absent = [name for name in images if name not in rows.index]
     if absent:
         raise ConfigError(
-            f"image {absent[0]} is not in latents.parquet. Its ids look like"
+            f"image {absent[0]} is not in latents.parquet. Name images by their ids, such as"
             f" {latents['image_id'].iloc[0]}."
         )
     wanted = rows.loc[list(images)].to_numpy()
@@ -80,6 +86,23 @@ def places_of_prior(
     return prior_places(model, count, seed, conditions)
 
 
+def check_width(run: "RunFolder", model: "VAE", latents: "pd.DataFrame") -> None:
+    """Refuse latents that are not of this model.
+
+    Raises:
+        DataError: there are more or fewer of them than the model has.
+    """
+    from latentlab.artifacts import latent_columns
+    from latentlab.errors import DataError
+
+    names = latent_columns(latents)
+    if names and names[0].startswith("mu_") and len(names) != model.latents:
+        raise DataError(
+            f"{run.latents_path} has {len(names)} latents and the model {model.latents}, so they"
+            f" are not of this model. Encode again with `latentlab encode {run.path}`."
+        )
+
+
 def decodable(latents: "pd.DataFrame") -> bool:
     """Whether the table holds latents; no decoder can read how often a code occurs."""
     from latentlab.artifacts import latent_columns
@@ -97,7 +120,9 @@ def _told(model: "VAE", told: Sequence[str]) -> dict[int, float]:
     for item in told:
         name, _, value = item.partition("=")
         if not model.conditions:
-            raise ConfigError(f"--condition {item}: this model is told nothing of its images.")
+            raise ConfigError(
+                f"--condition {item}: this model is told nothing of its images. Leave it out."
+            )
         if name not in model.conditions:
             raise ConfigError(
                 f"--condition {item}: {unknown(name, dict.fromkeys(model.conditions))}"

@@ -122,7 +122,7 @@ def probe(
     with files.sole_writer(work.run.path):
         ensure_probed(work, fresh=True)
     table = work.run.table("probes")
-    best = table[table["metric"] == "auc"].nlargest(5, "value")
+    best = table[(table["metric"] == "auc") & table["value"].notna()].nlargest(5, "value")
     console.result(
         {"tables": str(work.run.path / "tables"), "targets": int(table["target"].nunique())},
         f"{table['target'].nunique()} targets probed; best AUC on test: "

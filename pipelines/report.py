@@ -56,12 +56,14 @@ def gather(work: "Workspace") -> "Contents":
     from latentlab.feeding import pictures_for
     from latentlab.truth import dependence_on_factors
     from pipelines import report_evidence, report_playground, report_training
-    from pipelines.places import places_of_prior
+    from pipelines.places import check_width, places_of_prior
+    from pipelines.verdicts import verdicts_of
     from reports.contents import Contents, without_pictures
 
     run, config, data = work.run, work.config, work.data
     model = checkpoints.load_model(run.model_folder)
     latents, rankings, probes = run.latents(), run.table("rankings"), run.table("probes")
+    check_width(run, model, latents)
     dimensions = run.table("dimensions")
     names = latent_columns(latents)
     targets = data.targets()
@@ -72,7 +74,7 @@ def gather(work: "Workspace") -> "Contents":
         f"probe:{target}": group.set_index("latent")["weight"].reindex(names).to_numpy()
         for target, group in run.table("directions").groupby("target", sort=False)
     }
-    verdicts, tables = run.table("verdicts", "intervene"), report_evidence.tables_of(run)
+    verdicts, tables = verdicts_of(run), report_evidence.tables_of(run)
     along = {name: np.eye(len(names))[names.index(name)] for name in active}
     made = (
         report_evidence.directions_of(tables["moves"], verdicts, names) if "moves" in tables else {}

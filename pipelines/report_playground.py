@@ -154,7 +154,7 @@ def _moved(inputs: "np.ndarray", axes: "tuple[Axis, ...]", seed: int) -> "np.nda
 
 def _readers(work: "Workspace", names: list[str]) -> "tuple[tuple[Reader, ...], str]":
     """The probes, and why there are none."""
-    from latentlab.artifacts import read_table
+    from latentlab.parquet import read_table
     from latentlab.probes.weights import weights_of
     from reports.playground import Reader
 

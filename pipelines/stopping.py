@@ -83,6 +83,14 @@ def interruptible() -> Iterator[list[Interrupted]]:
         yield raised
 
 
+def ended() -> None:
+    """Have signals ignored from here on: the work is done, and its exit code stands while the
+    interpreter ends."""
+    if threading.current_thread() is threading.main_thread():
+        for number in HEARD:
+            signal.signal(number, signal.SIG_IGN)
+
+
 @contextmanager
 def _handling(note: Callable[[int], None]) -> Iterator[None]:
     """Have signals noted; in another than the main thread, which cannot, they are left alone."""

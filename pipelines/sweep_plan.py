@@ -75,7 +75,9 @@ def asked_for(
             raise ConfigError(f"{path}: the variant {name} cannot set {taken[0]}. Take it out.")
     seed = content.get("seed", 0)
     if not isinstance(seed, int):
-        raise ConfigError(f"{path}: `seed` is {seed!r}; a sweep counts on from a whole number.")
+        raise ConfigError(
+            f"{path}: `seed` is {seed!r}; a sweep counts on from a whole number. Give one."
+        )
     runs = plan(values, range(seed, seed + (seeds or section.seeds)), tuple(variants))
 
     def config_of(run: "PlannedRun") -> "Config":

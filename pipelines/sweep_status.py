@@ -126,7 +126,8 @@ def _described(row: dict[str, Any]) -> str:
         if row["since"] is None:
             return f"{at}"
         since = datetime.fromisoformat(row["since"]).astimezone()
-        return f"{at}; on {row['host']}, process {row['process']}, since {since:%H:%M, %d %b}"
+        who = f"on machine {row['host']}, process {row['process']}"
+        return f"{at}; {who}, since {since:%H:%M, %d %b}"
     if row["state"] == "interrupted":
         return f"in {at}"
     if row["state"] == "failed":

@@ -1,7 +1,6 @@
 """The runs of a sweep done: data made once, runs claimed, carried out and recorded."""
 
 import os
-import platform
 import signal
 import sys
 import time
@@ -89,14 +88,16 @@ class Work:
                 return Task(name, self.command(path), sweep.log_path(name), claim)
 
     def on_start(self, task: "Task", process: int) -> None:
+        from latentlab import files
         from latentlab.sweeps import Attempt
 
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        self._record(task.name, Attempt("running", platform.node(), process, now))
+        self._record(task.name, Attempt("running", files.this_machine(), process, now))
         console.say(f"{task.name}: started; what it says is in {task.log}")
 
     def on_end(self, task: "Task", code: int) -> None:
         attempt = self.attempts[task.name]
+        forget_places(task.log, self.sweep.path)
         began = datetime.fromisoformat(attempt.since)
         seconds = round((datetime.now(UTC) - began).total_seconds(), 1)
         if code == 0:
@@ -126,6 +127,18 @@ class Work:
             return f" ({done} of {len(states)} done)"
         minutes = (time.monotonic() - self.begun) / ended * left / 60
         return f" ({done} of {len(states)} done, about {minutes:,.0f} min left)"
+
+
+def forget_places(log: Path, sweep: Path) -> None:
+    """Take out of a log where the sweep lies and whose home that is: a sweep can be passed on."""
+    from latentlab import files
+
+    said = log.read_bytes()
+    shorter = said
+    for place, mark in ((sweep.resolve(), "."), (Path.home(), "~")):
+        shorter = shorter.replace(os.fsencode(place), mark.encode())
+    if shorter != said:
+        files.write_bytes(log, shorter)
 
 
 def reason_of(code: int, log: Path) -> str:

@@ -51,9 +51,12 @@ def traverse(
     from latentlab import config as configs
     from latentlab.artifacts import RunFolder, latent_columns
     from latentlab.errors import ConfigError
+    from pipelines.places import check_width
 
     if dimension is not None and target is not None:
         raise ConfigError("--dimension and --target exclude each other. Give one of them.")
+    if image is not None and prior is not None:
+        raise ConfigError("--image and --prior exclude each other. Give one of them.")
     if unit not in traversals.UNITS:
         raise ConfigError(f"--unit {unit} is not known. Take sd or latent.")
     folder = RunFolder.open(run)
@@ -64,6 +67,7 @@ def traverse(
     defaults = configs.load_saved(folder.config_path).traverse
     model = checkpoints.load_model(folder.model_folder)
     latents = folder.latents()
+    check_width(folder, model, latents)
     codes = latents[latent_columns(latents)].to_numpy()
     directions = _directions(folder, latents, dimension, target)
     anchor = _anchor(folder, model, latents, image, prior)
@@ -139,7 +143,8 @@ def _directions(
     if dimension is not None:
         if not 0 <= dimension < len(names):
             raise ConfigError(
-                f"--dimension {dimension} is not one of this model's: 0 to {len(names) - 1}."
+                f"--dimension {dimension} is not one of this model's. Choose one of 0 to"
+                f" {len(names) - 1}."
             )
         return {names[dimension]: axes[dimension]}
     summary = summarize_dimensions(latents)
@@ -156,12 +161,9 @@ def _anchor(
     run: "RunFolder", model: "VAE", latents: "pd.DataFrame", image: str | None, prior: int | None
 ) -> "Places":
     """Where the lines start: a draw from the prior or the posterior mean of an image."""
-    from latentlab.errors import ConfigError
     from pipelines.places import places_of_images, places_of_prior
 
     if prior is not None:
-        if image is not None:
-            raise ConfigError("--image and --prior exclude each other. Give one of them.")
         return places_of_prior(run, model, 1, prior)
     first = latents.loc[latents["split"] == "test", "image_id"].iloc[0]
     return places_of_images(run, model, latents, [image or first])

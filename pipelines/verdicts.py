@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
+    from latentlab.artifacts import RunFolder
     from pipelines.stages import Workspace
 
 NEEDED = ("probes", "needed", "controls")
@@ -45,3 +46,11 @@ def ensure_verdicts(work: "Workspace", *, fresh: bool = False) -> None:
                 rules=work.config.verdicts,
             ),
         )
+
+
+def verdicts_of(run: "RunFolder") -> "pd.DataFrame":
+    """The run's table of verdicts, checked."""
+    from latentlab.verdicts import check_verdicts
+
+    again = f"Make it again with `latentlab intervene {run.path}`."
+    return check_verdicts(run.table("verdicts"), again)

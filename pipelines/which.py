@@ -30,7 +30,7 @@ def which(
     from latentlab.errors import ConfigError
 
     if not run.exists() and RunFolder(Path(target)).config_path.is_file():
-        raise ConfigError(f"the target comes first: latentlab which {run} {target}")
+        raise ConfigError(f"The target comes first: `latentlab which {run} {target}`.")
     folder = RunFolder.open(run)
     probes, rankings = folder.table("probes"), folder.table("rankings")
     scores = _of(target, probes)
@@ -81,8 +81,17 @@ def _verdict(folder: "RunFolder", target: str) -> dict[str, Any] | None:
     """The verdict and all that carried it; None where the run has no verdicts."""
     if not folder.table_path("verdicts").is_file():
         return None
-    table = folder.table("verdicts", "intervene")
-    row = table[table["target"] == target].iloc[0].to_dict()
+    from latentlab.errors import DataError
+    from pipelines.verdicts import verdicts_of
+
+    table = verdicts_of(folder)
+    rows = table[table["target"] == target].to_dict("records")
+    if not rows:
+        raise DataError(
+            f"{folder.table_path('verdicts')} has no verdict on {target}. Make it again with"
+            f" `latentlab intervene {folder.path}`."
+        )
+    row = rows[0]
     return {str(key): None if _missing(value) else value for key, value in row.items()}
 
 

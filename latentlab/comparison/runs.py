@@ -109,7 +109,7 @@ def check_comparable(candidates: Candidates) -> None:
     if len(runs) < LEAST:
         why = "".join(f" {reasoned}." for reasoned in candidates.reasons)
         finished = f"only {runs[0].name} is" if runs else "no run is"
-        raise DataError(f"Two finished runs are needed, and {finished}.{why}")
+        raise DataError(f"Two finished runs are needed, and {finished}.{why} Name another.")
     first = runs[0]
     for other in runs[1:]:
         if other.data != first.data:

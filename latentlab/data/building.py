@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from latentlab import artifacts, blocks, files, integrity
+from latentlab import artifacts, blocks, files, integrity, parquet
 from latentlab.artifacts import (
     BLOCKS,
     REFUSED,
@@ -228,7 +228,7 @@ def write_rest(
     stop_if_told(written.refused, order.on_bad)
     samples = _ordered(listing.samples[written.used].reset_index(drop=True), written.measured)
     _check_splits(samples)
-    artifacts.write_table(building / SAMPLES, samples, row_group=SAMPLES_ROW_GROUP)
+    parquet.write_table(building / SAMPLES, samples, row_group=SAMPLES_ROW_GROUP)
     refused = (*listing.refused, *written.refused)
     artifacts.write_refused(building, [(one.name, one.what, one.reason) for one in refused])
     description = {

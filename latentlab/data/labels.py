@@ -397,7 +397,7 @@ def _check_file(path: Path) -> None:
 
 def _parquet(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
     """A parquet table as text; its rows count as lines."""
-    from latentlab.artifacts import read_table
+    from latentlab.parquet import read_table
 
     _check_file(path)
     frame = read_table(path)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from latentlab import artifacts, blocks, files
+from latentlab import blocks, files, parquet
 from latentlab.artifacts import SAMPLES, SAMPLES_ROW_GROUP, DataFolder
 from latentlab.data.building import (
     GrowingArrays,
@@ -187,7 +187,7 @@ class PreparedParts:
     def _part(self, shard: Shard) -> _Part:
         frames = [frame.drop(columns="image_id") for frame in self.parts.frames(shard)]
         table = pd.concat(frames, ignore_index=True)
-        return _Part(shard, table, artifacts.read_metadata(self.parts.path(shard)))
+        return _Part(shard, table, parquet.read_metadata(self.parts.path(shard)))
 
     def _copy(self, part: _Part, name: str, arrays: GrowingArrays) -> None:
         path = self.array(part.shard, name)
@@ -231,7 +231,7 @@ def _planned(source: Source, folder: Path, order: Order) -> tuple[PreparedParts,
     with TemporaryDirectory(dir=place) as temporary:
         made = Path(temporary)
         table = listing.samples.assign(**{PLACE: places})
-        artifacts.write_table(made / SAMPLES, table, row_group=SAMPLES_ROW_GROUP)
+        parquet.write_table(made / SAMPLES, table, row_group=SAMPLES_ROW_GROUP)
         description = {
             "made_from": key_of(made_from),
             "images": len(places),

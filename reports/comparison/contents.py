@@ -58,6 +58,7 @@ class ComparisonContents:
         faces: One block a target that is shown.
         unshown: Targets that some latent moves and that have no block.
         asked: Targets that were asked for by name; the first is spoken of first.
+        pictures_left_out: Whether every picture was left out on request.
         stand_ins: Whether metrics took attributes in place of factors.
     """
 
@@ -80,6 +81,7 @@ class ComparisonContents:
     faces: tuple[Faces, ...]
     unshown: tuple[str, ...]
     asked: tuple[str, ...] = ()
+    pictures_left_out: bool = False
     stand_ins: bool = False
 
     @property

@@ -9,10 +9,17 @@ from reports.pictures import Album
 from reports.sections.strips import tiles
 
 OPEN = 2  # blocks that are open at first
+LEFT_OUT = (
+    "Pictures were left out of this page on request: what models of faces decode shows faces."
+    " Tables and charts are those of the page with pictures."
+)
 
 
 def section(contents: ComparisonContents, album: Album) -> Section | None:
     """One block a target; None where nothing was decoded."""
+    title = f"The same picture at every {contents.kind}"
+    if contents.pictures_left_out:
+        return Section("faces", title, "Faces", (Paragraph(LEFT_OUT),))
     if not contents.faces:
         return None
     text = (
@@ -33,7 +40,7 @@ def section(contents: ComparisonContents, album: Album) -> Section | None:
                 f" {', '.join(contents.unshown)}."
             )
         )
-    return Section("faces", f"The same picture at every {contents.kind}", "Faces", tuple(blocks))
+    return Section("faces", title, "Faces", tuple(blocks))
 
 
 def _table(contents: ComparisonContents, one: Faces, album: Album, place: int) -> Table:

@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from latentlab.census import CORRELATED
+from latentlab.licences import terms_of
 from reports.contents import Contents
 from reports.numbers import finite, number, shown, told
 from reports.page import Block, Column, Details, Paragraph, Row, Section, Table, Text, Tiles
@@ -41,6 +42,9 @@ def section(contents: Contents, album: Album) -> Section | None:
         blocks.append(_pairs(census.pairs))
     if not census.refused.empty:
         blocks.append(_refused(census.refused))
+    if blocks and "source" in contents.data:
+        terms = terms_of(str(contents.data["source"]))
+        blocks.append(Paragraph(f"{terms.licence} {terms.labels}"))
     return Section("data", "The data", "Data", tuple(blocks)) if blocks else None
 
 

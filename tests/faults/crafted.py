@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import safetensors.torch
 import torch
 
-from latentlab import artifacts, checkpoints, files, integrity
+from latentlab import checkpoints, files, integrity, parquet
 from latentlab import config as configs
 from latentlab.artifacts import DataFolder
 from latentlab.data.archives import members
@@ -301,7 +301,7 @@ def table_with_a_pickled_type(folder: Path, trap: Path) -> Callable[[], object]:
     pq.write_table(pa.table([pa.array([1.0], pa.float32())], pa.schema([field])), path)
 
     def read() -> None:
-        table = artifacts.read_table(path)
+        table = parquet.read_table(path)
         if table["mu_000"].tolist() != [1.0]:
             raise AssertionError("the numbers came otherwise")
         raise LatentlabError(f"{path.name} is read as plain numbers, which is safe")
@@ -314,14 +314,14 @@ def table_of_crafted_notes(folder: Path, trap: Path) -> Callable[[], object]:
     notes = {b"pandas": b'{"columns": 3, "index_columns": {"a": [[]]}}'}
     path = folder / "latents.parquet"
     pq.write_table(pa.table({"a": [1]}).replace_schema_metadata(notes), path)
-    return lambda: artifacts.read_table(path)
+    return lambda: parquet.read_table(path)
 
 
 @attack
 def table_with_half_a_digest(folder: Path, trap: Path) -> Callable[[], object]:
     path = folder / "latents.parquet"
     pq.write_table(pa.table({"a": [1]}).replace_schema_metadata({integrity.KEY: "x"}), path)
-    return lambda: artifacts.read_table(path)
+    return lambda: parquet.read_table(path)
 
 
 @attack

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-from latentlab import artifacts, checkpoints
+from latentlab import checkpoints, parquet
 from latentlab.artifacts import DataFolder
 from latentlab.errors import DataError
 from latentlab.judges.pixels import PixelJudge
@@ -12,8 +12,9 @@ from tests.faults.harness import RUN, Count, Warm, World, artefacts
 
 # Kind -> which files of a finished world are of it, and how they are read.
 KINDS: dict[str, tuple[str, Callable[[Path], object]]] = {
-    "tables": ("*.parquet", artifacts.read_table),
+    "tables": ("*.parquet", parquet.read_table),
     "prepared": ("data/tiny/images.npy", lambda path: DataFolder(path.parent).images()),
+    "blocks": ("data/tiny/blocks.sha256", lambda path: DataFolder(path.parent).images()),
     "description": ("data/tiny/data.yaml", lambda path: DataFolder(path.parent).description),
     "weights": (f"{RUN}/model/*.safetensors", lambda path: checkpoints.load_model(path.parent)),
     "model": (f"{RUN}/model/config.json", lambda path: checkpoints.load_model(path.parent)),

@@ -17,16 +17,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from PIL import Image
 
-from latentlab import artifacts, checkpoints, files
+from latentlab import checkpoints, files, parquet
 from latentlab.artifacts import DataFolder
 from latentlab.errors import LatentlabError
 from latentlab.judges.pixels import PixelJudge
 
 ROOT = Path(__file__).parents[2]
-CLOCK = ["seconds", "images_per_second"]  # columns of the history that two equal runs differ in
+CLOCK = ("start", "seconds", "images_per_second")  # of a stage, in which two equal runs differ
 
 # 160 generated faces of 28 x 28 and a network of a few hundred weights: seconds for the whole way.
 SETTINGS = {
@@ -37,6 +36,7 @@ SETTINGS = {
     "model": {"latents": 4, "widths": [4, 4]},
     "objective": {"beta": 0.1},
     "train": {"epochs": 3, "batch_size": 16, "learning_rate": 0.003, "device": "cpu"},
+    "encode": {"batch_size": 32},  # five parts, where it is done in parts
     "probe": {"resamples": 100, "min_positives": 8, "nonlinear": False, "controls": False},
     "intervene": {
         "anchors": 10, "steps": 3, "random": 1, "references": 20, "judges": ["pixels"],
@@ -105,14 +105,23 @@ class Ended:
 class Warm:
     """Starts commands in processes in which everything is imported."""
 
-    def __init__(self) -> None:
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        """
+        Args:
+            environment: Set before Python starts, for what it reads only then.
+        """
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.server"],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+            env={
+                **os.environ,
+                "OMP_NUM_THREADS": "1",
+                "PYTHONPATH": str(ROOT),
+                **(environment or {}),
+            },
         )
         self._answer()
         self.logs = 0
@@ -137,6 +146,8 @@ class Warm:
         at: float | None = None,
         work: float | None = None,
         logs: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        first: str | None = None,
     ) -> Running:
         """Start a command.
 
@@ -144,6 +155,8 @@ class Warm:
             at: When it shall begin, by the monotonic clock.
             work: Kill it when a processor has worked so many seconds for it.
             logs: Where to keep what it says; beside `folder` if not given.
+            environment: Set in its process.
+            first: A function, "module:name", that its process calls before the command.
         """
         self.logs += 1
         log = (logs or folder.parent) / f".said-{self.logs}"
@@ -154,6 +167,8 @@ class Warm:
             "limits": dict(limits or {}),
             "at": at,
             "work": work,
+            "environment": dict(environment or {}),
+            "first": first,
         }
         return Running(self._ask({"start": asked}), log, time.monotonic())
 
@@ -185,35 +200,6 @@ class Warm:
         self.process.wait(60)
 
 
-def after_work(running: Running, share: float, whole: float) -> None:
-    """Wait until a process has done a share of its work, or has ended. Work is counted by what the
-    processor did: on a busy machine the clock runs on while nothing is done."""
-    ticks = os.sysconf("SC_CLK_TCK")
-    stat = Path(f"/proc/{running.process}/stat")
-    while True:
-        fields = stat.read_text().rpartition(")")[2].split()  # from the third on, see proc(5)
-        state, done = fields[0], (int(fields[11]) + int(fields[12])) / ticks
-        if state == "Z" or done >= share * whole:
-            break
-        time.sleep(0.001)
-    time.sleep(share * 1000 % 1 / ticks)  # any moment of the tick, the waits for the disk included
-
-
-def left_running(session: int) -> list[str]:
-    """Processes of a session that still run, by name."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                name, _, rest = (entry / "stat").read_text().rpartition(")")
-            except OSError:  # ended meanwhile
-                continue
-            state, _, _, its_session = rest.split()[:4]
-            if int(its_session) == session and state != "Z":
-                found.append(name.partition("(")[2])
-    return found
-
-
 @dataclass(frozen=True)
 class World:
     """A finished run and its data, and how both stood before every stage.
@@ -222,11 +208,13 @@ class World:
         before: Stage -> a folder as it was before the stage.
         after: The folder with everything done.
         work: Stage -> seconds that a processor worked on it.
+        kept: What experiments have made of it for themselves and their like, by name.
     """
 
     before: dict[str, Path]
     after: Path
     work: dict[str, float]
+    kept: dict[str, Any] = field(default_factory=dict)
 
     def following(self, stage: str) -> Path:
         """How things stood when the stage was done."""
@@ -285,7 +273,7 @@ def half_written(folder: Path) -> list[str]:
 def _check(path: Path) -> None:
     """Read a file with the reader of its kind."""
     if path.suffix == ".parquet":
-        artifacts.read_table(path)
+        parquet.read_table(path)
     elif path.suffix == ".npy":
         DataFolder.open(path.parent).images()
     elif path.name == "model.safetensors":
@@ -318,17 +306,13 @@ def contents(folder: Path) -> dict[str, Any]:
     for path in artefacts(folder):
         name = shown(path, folder)
         if path.parent.name == "checkpoints":
-            continue  # they hold how long epochs took; what comes of them is compared
+            continue  # what comes of them is compared
         if path.name == "provenance.json":
             stages = files.read_json(path)["stages"]
             for stage in stages.values():
-                for clock in ("start", "seconds"):
-                    del stage[clock]
-                stage["outputs"].pop("history.parquet", None)
+                for clock in CLOCK:
+                    stage.pop(clock, None)
             found[name] = stages
-        elif path.name == "history.parquet":
-            table = artifacts.read_table(path).drop(columns=CLOCK)
-            found[name] = pd.util.hash_pandas_object(table).tolist()
         else:
             found[name] = files.digest(path)
     return found

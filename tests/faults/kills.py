@@ -1,6 +1,5 @@
 """Killed, interrupted, and started twice: what stands is whole, and the same command goes on."""
 
-import os
 import random
 import re
 import shutil
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from latentlab import checkpoints, files
 from latentlab.artifacts import RunFolder
+from latentlab.sweeps import SweepFolder
 from tests.faults.harness import (
     RUN,
     STAGES,
@@ -18,61 +18,96 @@ from tests.faults.harness import (
     Ended,
     Warm,
     World,
-    after_work,
     differences,
     half_written,
-    left_running,
     unfinished,
 )
+from tests.faults.jobs import CLOCKED, Ready, ready
+from tests.faults.processes import after_work, left_behind, send, workers_of
 
 ENDLESS = 100_000  # epochs that nobody waits for
-# The page, what it says, and its digests tell how long the training took.
-CLOCKED = ("report.html", "claims.json", "provenance.json")
 GRACE = 10.0  # seconds in which the first signal must have its way
 Experiment = Callable[[Warm, World, Path, int, int], Count]
 
 
-def killed(stage: str) -> Experiment:
-    """kill -9 at random moments of one stage, then the same command again."""
+def killed(name: str) -> Experiment:
+    """kill -9 at random moments of a job, then the same command again."""
 
     def experiment(warm: Warm, world: World, place: Path, n: int, seed: int) -> Count:
         count = Count()
-        chance = random.Random(f"{stage} {seed}")
+        chance = random.Random(f"{name} {seed}")
+        own = ready(warm, world, name)
         ended = 0
-        for _ in range(n):
-            folder = world.copy(world.before[stage], place / "tried")
+        for at in range(n):
+            folder = world.copy(own.before, place / "tried")
             with count.one():
-                done = warm(STAGES[stage], folder, work=chance.random() * world.work[stage])
+                done = warm(own.words(at), folder, work=chance.random() * own.work)
                 moment = f"killed after {done.work:.3f} s of work"
                 ended += done.code == 0
-                for problem in half_written(folder):
-                    count.expect(False, f"{moment}: {problem}")
-                if stage == "train":
+                if name == "train":
                     lost = _epochs_lost(RunFolder(folder / RUN))
                     count.expect(lost <= 1, f"{moment}: {lost} epochs lost")
-                _expect_finished(warm, world, stage, folder, count, moment)
+                _expect_finished(warm, own, at, folder, count, moment)
         count.facts["had ended before"] = ended
         return count
 
     return experiment
 
 
-def interrupted(stage: str, number: signal.Signals) -> Experiment:
-    """One signal at random moments of a stage: it ends in order, and the same command goes on."""
+def killed_processes(name: str) -> Experiment:
+    """kill -9 at random moments of a job of several processes, of the command itself or of one that
+    works for it, then the same command again."""
 
     def experiment(warm: Warm, world: World, place: Path, n: int, seed: int) -> Count:
         count = Count()
-        chance = random.Random(f"{stage} {number} {seed}")
-        code = 130 if number == signal.SIGINT else 75
-        slowest = ended = 0.0
-        for _ in range(n):
-            folder = world.copy(world.before[stage], place / "tried")
+        chance = random.Random(f"{name} {seed}")
+        own = ready(warm, world, name)
+        ended = workers = 0
+        for at in range(n):
+            folder = world.copy(own.before, place / "tried")
             with count.one():
-                running = warm.start(STAGES[stage], folder)
-                after_work(running, chance.random(), world.work[stage])
+                running = warm.start(own.words(at), folder)
+                after_work(running, chance.random(), own.work, several=True)
+                others = workers_of(running) if at % 2 else []
+                victim = chance.choice(others) if others else running.process
+                send(victim, signal.SIGKILL)
+                done = warm.end(running)
+                who = "a worker" if others else "the command"
+                moment = f"{who} killed in {done.work:.3f} s of work"
+                ended += done.code == 0 and not others
+                workers += bool(others)
+                codes = (0, 3, 4, 75) if others else (0, -signal.SIGKILL)
+                count.expect(done.code in codes, f"{moment}: exit {done.code}: {done.said}")
+                told = done.told or done.code in (0, -signal.SIGKILL)
+                count.expect(told, f"{moment}: said {done.said!r}")
+                left = left_behind(warm, GRACE)
+                count.expect(not left, f"{moment}: {left} still run")
+                _expect_finished(warm, own, at, folder, count, moment)
+        count.facts |= {"of a process that works for it": workers, "had ended before": ended}
+        return count
+
+    return experiment
+
+
+def interrupted(name: str, *numbers: signal.Signals) -> Experiment:
+    """One signal at random moments of a job: it ends in order, and the same command goes on."""
+
+    def experiment(warm: Warm, world: World, place: Path, n: int, seed: int) -> Count:
+        count = Count()
+        chance = random.Random(f"{name} {numbers} {seed}")
+        own = ready(warm, world, name)
+        slowest = ended = 0.0
+        for at in range(n):
+            number = chance.choice(numbers)
+            code = 130 if number == signal.SIGINT else 75
+            folder = world.copy(own.before, place / "tried")
+            with count.one():
+                running = warm.start(own.words(at), folder)
+                after_work(running, chance.random(), own.work, several=own.job.spread)
                 sent = time.monotonic()
-                _send(running.process, number)
+                send(running.process, number)
                 done = warm.end(running, GRACE + 5)
+                left = left_behind(warm, GRACE)
                 took = time.monotonic() - sent
                 slowest = max(slowest, took)
                 ended += done.code == 0
@@ -80,42 +115,45 @@ def interrupted(stage: str, number: signal.Signals) -> Experiment:
                 count.expect(took < GRACE, f"{moment}: ended {took:.1f} s later")
                 count.expect(done.code in (0, code), f"{moment}: exit {done.code}: {done.said}")
                 count.expect(done.code == 0 or done.told, f"{moment}: said {done.said!r}")
-                left = left_running(running.process)
                 count.expect(not left, f"{moment}: {left} still run")
                 left = unfinished(folder)
                 count.expect(not left, f"{moment}: left {left}")
-                for problem in half_written(folder):
-                    count.expect(False, f"{moment}: {problem}")
-                _expect_finished(warm, world, stage, folder, count, moment)
+                _expect_finished(warm, own, at, folder, count, moment)
         count.facts |= {"had ended before": int(ended), "s the slowest end": round(slowest, 2)}
         return count
 
     return experiment
 
 
-def interrupted_twice(warm: Warm, world: World, place: Path, n: int, seed: int) -> Count:
-    """A second signal a moment after the first ends any stage at once."""
-    count = Count()
-    chance = random.Random(f"twice {seed}")
-    for at in range(n):
-        stage = list(STAGES)[at % len(STAGES)]
-        folder = world.copy(world.before[stage], place / "tried")
-        with count.one():
-            running = warm.start(STAGES[stage], folder)
-            after_work(running, chance.random(), world.work[stage])
-            for pause in (chance.random() * 0.1, 0.0):
-                _send(running.process, chance.choice((signal.SIGINT, signal.SIGTERM)))
-                time.sleep(pause)
-            sent = time.monotonic()
-            done = warm.end(running, 15)
-            took = time.monotonic() - sent
-            moment = f"{stage}, twice in {done.work:.3f} s of work"
-            count.expect(took < 2.0, f"{moment}: ended {took:.1f} s after the second")
-            count.expect(done.code in (0, 75, 130), f"{moment}: exit {done.code}: {done.said}")
-            count.expect("Traceback" not in done.said, f"{moment}: {done.said}")
-            count.expect(not left_running(running.process), f"{moment}: something still runs")
-            _expect_finished(warm, world, stage, folder, count, moment)
-    return count
+def interrupted_twice(*names: str) -> Experiment:
+    """A second signal a moment after the first ends any of these jobs at once."""
+
+    def experiment(warm: Warm, world: World, place: Path, n: int, seed: int) -> Count:
+        count = Count()
+        chance = random.Random(f"twice {names} {seed}")
+        for at in range(n):
+            name = names[at % len(names)]
+            own = ready(warm, world, name)
+            folder = world.copy(own.before, place / "tried")
+            with count.one():
+                running = warm.start(own.words(at // len(names)), folder)
+                after_work(running, chance.random(), own.work, several=own.job.spread)
+                for pause in (chance.random() * 0.1, 0.0):
+                    send(running.process, chance.choice((signal.SIGINT, signal.SIGTERM)))
+                    time.sleep(pause)
+                sent = time.monotonic()
+                done = warm.end(running, 15)
+                took = time.monotonic() - sent
+                moment = f"{name}, twice in {done.work:.3f} s of work"
+                count.expect(took < 2.0, f"{moment}: ended {took:.1f} s after the second")
+                count.expect(done.code in (0, 75, 130), f"{moment}: exit {done.code}: {done.said}")
+                count.expect("Traceback" not in done.said, f"{moment}: {done.said}")
+                left = left_behind(warm, GRACE)
+                count.expect(not left, f"{moment}: {left} still run")
+                _expect_finished(warm, own, at // len(names), folder, count, moment)
+        return count
+
+    return experiment
 
 
 def killed_anywhere(warm: Warm, world: World, place: Path, n: int, seed: int) -> Count:
@@ -167,7 +205,7 @@ def one_writer(warm: Warm, world: World, place: Path, n: int, seed: int) -> Coun
     for one in running:
         with count.one():
             count.expect(len(running) == 1, f"{len(running)} of {n} work in one folder")
-            _send(one.process, signal.SIGTERM)
+            send(one.process, signal.SIGTERM)
             end = warm.end(one)
             count.expect(end.code == 75, f"the winner: exit {end.code}: {end.said}")
             for problem in (*half_written(folder), *unfinished(folder)):
@@ -189,7 +227,7 @@ def writer_killed(warm: Warm, world: World, place: Path, n: int, seed: int) -> C
                 time.sleep(0.01)
             after_work(holder, chance.random(), world.work["train"])
             refused = warm(STAGES["encode"], folder)
-            _send(holder.process, signal.SIGKILL)
+            send(holder.process, signal.SIGKILL)
             warm.end(holder)
             said = f"another process ({holder.process} on this machine" in refused.said
             count.expect(refused.code == 3 and refused.told and said, f"second: {refused.said}")
@@ -213,13 +251,6 @@ def one_maker(warm: Warm, world: World, place: Path, n: int, seed: int) -> Count
     return count
 
 
-def _send(process: int, number: int) -> None:
-    try:
-        os.kill(process, number)
-    except ProcessLookupError:  # it has ended
-        return
-
-
 def _epochs_lost(run: RunFolder) -> int:
     """Epochs that were told of and that no state remembers."""
     told = len(run.history()) if run.history_path.is_file() else 0
@@ -228,12 +259,27 @@ def _epochs_lost(run: RunFolder) -> int:
 
 
 def _expect_finished(
-    warm: Warm, world: World, stage: str, folder: Path, count: Count, moment: str
+    warm: Warm, own: Ready, number: int, folder: Path, count: Count, moment: str
 ) -> None:
-    """The same command again finishes, and leaves what an unbroken one leaves."""
-    again = warm(STAGES[stage], folder)
+    """What stands is whole; the same command again finishes, does no run of a sweep twice, and
+    leaves what an unbroken one leaves."""
+    for problem in half_written(folder):
+        count.expect(False, f"{moment}: {problem}")
+    pages = _pages(folder)
+    again = warm(own.words(number), folder)
     count.expect(again.code == 0, f"{moment}, then again: exit {again.code}: {again.said}")
-    different = differences(folder, world.following(stage))
+    different = own.unlike(folder)
     count.expect(not different, f"{moment}, then again: {different} differ")
     count.expect(not unfinished(folder), f"{moment}, then again: left {unfinished(folder)}")
+    new = [name for name, page in _pages(folder).items() if pages.get(name, page) != page]
+    count.expect(not new, f"{moment}, then again: {new} done twice")
+    if (folder / "sweep").exists():
+        states = SweepFolder(folder / "sweep").states()
+        count.expect(set(states.values()) == {"done"}, f"{moment}, then again: {states}")
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _pages(folder: Path) -> dict[str, int]:
+    """The report of every finished run of a sweep, and which file it is."""
+    pages = (folder / "sweep" / "runs").glob("*/report.html")
+    return {page.parent.name: page.stat().st_ino for page in pages}

@@ -3,13 +3,16 @@ counts `python -m benchmarks.faults` writes down."""
 
 import os
 import pickle
+import shutil
 import signal
-import time
+from dataclasses import fields
 
 import pytest
 
 from benchmarks import faults
 from latentlab import files
+from pipelines import cli
+from tests.faults.commands import Where, others, stages
 from tests.faults.crafted import ATTACKS, Trap
 from tests.faults.experiments import EXPERIMENTS
 from tests.faults.harness import (
@@ -17,10 +20,11 @@ from tests.faults.harness import (
     contents,
     differences,
     half_written,
-    left_running,
     unfinished,
 )
-from tests.faults.room import can_mount
+from tests.faults.places import KINDS
+from tests.faults.processes import left_behind
+from tests.faults.room import can_mount, least
 
 FEW = [name for name, entry in EXPERIMENTS.items() if entry.few]
 
@@ -29,6 +33,8 @@ def tried(name, warm, world, place, n, seed):
     entry = EXPERIMENTS[name]
     if entry.mounts and not can_mount():
         pytest.skip("needs the right to mount a disk in memory")
+    if entry.program and shutil.which(entry.program) is None:
+        pytest.skip(f"needs the program {entry.program}")
     count = entry.run(warm, world, place, n, seed)
     assert count.tried > 0
     assert count.failures == []
@@ -78,13 +84,26 @@ def test_the_harness_sees_processes_that_were_left(warm, world, tmp_path):
     copy = world.copy(world.before["train"], tmp_path / "copy")
     words = ("train", RUN, "--config", "tiny.yaml", "--set", "train.epochs=10000")
     running = warm.start(words, copy)
-    deadline = time.monotonic() + 30
-    while not left_running(running.process) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert left_running(running.process)
-    done = warm.end(running, seconds=0)  # it is killed
-    assert done.code is None
-    assert left_running(running.process) == []
+    assert left_behind(warm, 0.1) != []  # and they are killed
+    assert warm.end(running, seconds=10).code == -signal.SIGKILL
+    assert left_behind(warm, 1) == []
+
+
+def test_every_command_is_tried_in_every_kind_of_place(tmp_path):
+    at = Where(*[tmp_path] * len(fields(Where)))
+    groups = {id(cli.app): "", id(cli.sweeps): "sweep ", id(cli.prepared): "data "}
+    groups[id(cli.settings)] = "config "
+    commands = {f"{groups[id(group)]}{command.__name__}" for group, command, _ in cli.COMMANDS}
+    assert {name for name, _ in (*stages(at), *others(at))} == commands
+    assert len(KINDS) >= 15
+
+
+@pytest.mark.parametrize("needed", [0, 1, 2, 3, 17, 64, 100])
+def test_the_least_that_is_enough_is_found_in_few_tries(needed):
+    tries = []
+    found = least(lambda units: tries.append(units) or units >= needed)
+    assert found == needed
+    assert len(tries) <= 15
 
 
 def test_a_trap_springs_where_it_is_unpickled(tmp_path):

@@ -6,7 +6,7 @@ import pandas as pd
 import polars
 import pytest
 
-from latentlab import artifacts
+from latentlab import artifacts, parquet
 from latentlab.artifacts import DataFolder, RunFolder
 from latentlab.errors import DataError, MissingArtifactError
 
@@ -25,15 +25,15 @@ def latents():
 
 def test_a_table_written_in_pieces_is_the_whole_table(tmp_path, latents):
     path = tmp_path / "latents.parquet"
-    with artifacts.table_writer(path, {"beta": 4.0}) as write:
+    with parquet.table_writer(path, {"beta": 4.0}) as write:
         write(latents[:20])
         write(latents[20:])
-    pd.testing.assert_frame_equal(artifacts.read_table(path), latents)
-    assert artifacts.read_metadata(path) == {"beta": 4.0}
+    pd.testing.assert_frame_equal(parquet.read_table(path), latents)
+    assert parquet.read_metadata(path) == {"beta": 4.0}
 
 
 def test_pandas_duckdb_and_polars_read_a_table_as_it_is(tmp_path, latents):
-    path = artifacts.write_table(tmp_path / "latents.parquet", latents)
+    path = parquet.write_table(tmp_path / "latents.parquet", latents)
     expected = latents["mu_001"].to_numpy()
     assert np.array_equal(pd.read_parquet(path)["mu_001"], expected)
     assert np.array_equal(polars.read_parquet(path)["mu_001"].to_numpy(), expected)
@@ -43,13 +43,13 @@ def test_pandas_duckdb_and_polars_read_a_table_as_it_is(tmp_path, latents):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_a_flipped_bit_never_becomes_another_number(tmp_path, latents, seed):
-    path = artifacts.write_table(tmp_path / "latents.parquet", latents)
+    path = parquet.write_table(tmp_path / "latents.parquet", latents)
     content = bytearray(path.read_bytes())
     place = int(np.random.default_rng(seed).integers(4, len(content) // 2))
     content[place] ^= 1
     path.write_bytes(content)
     try:
-        again = artifacts.read_table(path)
+        again = parquet.read_table(path)
     except DataError as error:
         assert "latents.parquet is damaged" in str(error)
     else:  # the bit was in a note that no reader needs
@@ -57,10 +57,10 @@ def test_a_flipped_bit_never_becomes_another_number(tmp_path, latents, seed):
 
 
 def test_a_truncated_table_is_named(tmp_path, latents):
-    path = artifacts.write_table(tmp_path / "latents.parquet", latents)
+    path = parquet.write_table(tmp_path / "latents.parquet", latents)
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(DataError, match=r"latents\.parquet is damaged"):
-        artifacts.read_table(path)
+        parquet.read_table(path)
 
 
 def test_latent_names_sort_as_they_count():

@@ -9,12 +9,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from latentlab import blocks, feeding, files
-from latentlab.artifacts import BLOCKS, DataFolder, read_rows
+from latentlab.artifacts import BLOCKS, DataFolder
 from latentlab.blocks import BlockDigests, Blocks, CheckedFile, digests_of
 from latentlab.data.faces import Faces
 from latentlab.data.prepared import prepare
 from latentlab.errors import DataError
 from latentlab.models import build_model
+from latentlab.parquet import read_rows
 from latentlab.shards import Parts, Shard
 
 SIDE, BLOCK = 28, 20_000  # bytes; eight and a half faces

@@ -93,7 +93,7 @@ def test_a_second_writer_is_refused_and_the_next_one_let_in(tmp_path):
 
 def left_by(process, kind, name, token="0123abcd"):
     """The name of what this process left unfinished."""
-    return f"{kind}{files._machine()}-{process}-{token}-{name}"
+    return f"{kind}{files.this_machine()}-{process}-{token}-{name}"
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from latentlab import artifacts, checkpoints, files, integrity
+from latentlab import checkpoints, files, integrity, parquet
 from latentlab.errors import DataError
 from latentlab.models import build_model
 
@@ -35,17 +35,17 @@ def some_bits(path, count, seed=0):
 
 
 def test_any_changed_bit_of_a_table_is_refused_by_name(tmp_path, table):
-    path = artifacts.write_table(tmp_path / "probes.parquet", table, {"beta": 4.0})
+    path = parquet.write_table(tmp_path / "probes.parquet", table, {"beta": 4.0})
     whole = path.read_bytes()
     stamp = whole.rindex(integrity.KEY.encode()) * 8  # where the digest itself is, too
     for bit in [*some_bits(path, 150), *range(stamp - 200, stamp + 700, 7)]:
         path.write_bytes(flipped(path, bit))
         with pytest.raises(DataError, match=r"probes\.parquet is damaged"):
-            artifacts.read_table(path)
+            parquet.read_table(path)
         with pytest.raises(DataError, match=r"probes\.parquet is damaged"):
-            artifacts.read_metadata(path)
+            parquet.read_metadata(path)
         path.write_bytes(whole)
-    pd.testing.assert_frame_equal(artifacts.read_table(path), table)
+    pd.testing.assert_frame_equal(parquet.read_table(path), table)
 
 
 @pytest.mark.parametrize(
@@ -54,19 +54,19 @@ def test_any_changed_bit_of_a_table_is_refused_by_name(tmp_path, table):
 )
 def test_a_column_may_be_called_like_a_stamp(tmp_path, table, name):
     table[name] = 1.0
-    path = artifacts.write_table(tmp_path / "samples.parquet", table)
-    pd.testing.assert_frame_equal(artifacts.read_table(path), table)
+    path = parquet.write_table(tmp_path / "samples.parquet", table)
+    pd.testing.assert_frame_equal(parquet.read_table(path), table)
 
 
 def test_tables_of_others_are_read_as_they_are(tmp_path, table):
     pq.write_table(pa.Table.from_pandas(table), tmp_path / "theirs.parquet")
-    pd.testing.assert_frame_equal(artifacts.read_table(tmp_path / "theirs.parquet"), table)
+    pd.testing.assert_frame_equal(parquet.read_table(tmp_path / "theirs.parquet"), table)
 
 
 @pytest.mark.parametrize("who", ["pyarrow", "pandas", "polars", "duckdb"])
 def test_a_table_that_somebody_wrote_anew_is_theirs(tmp_path, table, who):
     """No reader takes our digest over into a file of its own, which it would not fit."""
-    ours = artifacts.write_table(tmp_path / "ours.parquet", table, {"beta": 4.0})
+    ours = parquet.write_table(tmp_path / "ours.parquet", table, {"beta": 4.0})
     theirs = tmp_path / "theirs.parquet"
     if who == "pyarrow":
         pq.write_table(pq.read_table(ours).slice(0, 5), theirs)
@@ -76,12 +76,12 @@ def test_a_table_that_somebody_wrote_anew_is_theirs(tmp_path, table, who):
         polars.read_parquet(ours)[:5].write_parquet(theirs)
     else:
         duckdb.sql(f"copy (select * from '{ours}' limit 5) to '{theirs}' (format parquet)")
-    again = artifacts.read_table(theirs)
+    again = parquet.read_table(theirs)
     assert again["image_id"].tolist() == table["image_id"].tolist()[:5]
 
 
 def test_a_table_is_the_same_bytes_every_time(tmp_path, table):
-    paths = [artifacts.write_table(tmp_path / name, table) for name in ("a", "b")]
+    paths = [parquet.write_table(tmp_path / name, table) for name in ("a", "b")]
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
 

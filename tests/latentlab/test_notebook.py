@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from latentlab.artifacts import RunFolder, write_table
+from latentlab.artifacts import RunFolder
 from latentlab.examination import Examination
 from latentlab.metrics.result import Result
 from latentlab.notebook import show, table_html
+from latentlab.parquet import write_table
 from latentlab.pictures import Strip
 from latentlab.probes.analysis import ProbeResults
 

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from latentlab.artifacts import read_metadata, read_table
 from latentlab.errors import ConfigError, DataError, MissingArtifactError
+from latentlab.parquet import read_metadata, read_table
 from latentlab.shards import Parts, Shard, every
 
 IDS = [f"{number:03d}.jpg" for number in range(25)]
@@ -73,7 +73,7 @@ def test_an_image_lost_doubled_or_exchanged_is_found(parts, tmp_path):
     path = parts.path(Shard(2, 3))
     good = read_table(path)
     about = read_metadata(path)
-    from latentlab.artifacts import write_table
+    from latentlab.parquet import write_table
 
     for broken in (
         good.iloc[:-1],

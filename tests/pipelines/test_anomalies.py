@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from latentlab import artifacts
+from latentlab import parquet
 from latentlab.artifacts import RunFolder
 
 
@@ -21,7 +21,7 @@ def with_likelihoods(finished):
         latents = run.latents()
         values = np.random.default_rng(0).normal(-2000, 50, len(latents))
         latents["log_likelihood"] = change(values).astype(np.float32)
-        artifacts.write_table(run.latents_path, latents, {"likelihood_samples": 16})
+        parquet.write_table(run.latents_path, latents, {"likelihood_samples": 16})
         return run
 
     return make

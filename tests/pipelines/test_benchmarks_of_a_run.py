@@ -6,7 +6,7 @@ import sys
 import numpy as np
 
 from benchmarks import many_images, measuring, profile_stages
-from latentlab import artifacts, files
+from latentlab import artifacts, files, parquet
 
 
 def test_latents_labels_and_page_of_many_more_images(finished, tmp_path):
@@ -18,7 +18,7 @@ def test_latents_labels_and_page_of_many_more_images(finished, tmp_path):
         for stage in ("encode", "decode", "report")
     ]
     assert [line["images"] for line in lines] == [600, 600 // 25 * 25, 600]
-    latents = artifacts.read_table(tmp_path / "run" / "latents.parquet")
+    latents = parquet.read_table(tmp_path / "run" / "latents.parquet")
     assert len(latents) == 600 and latents["image_id"].is_unique
     # The same images again have the same latents.
     again = artifacts.latent_columns(latents)
@@ -31,7 +31,7 @@ def test_every_stage_is_profiled(finished, tmp_path, monkeypatch):
     run = str(finished.folder / "runs" / "small")
     monkeypatch.chdir(finished.folder)  # its data folder is a relative path
     monkeypatch.setattr(sys, "argv", ["profile_stages", run, "--pictures", "20"])
-    before = artifacts.read_table(finished.folder / "runs" / "small" / "history.parquet")
+    before = parquet.read_table(finished.folder / "runs" / "small" / "history.parquet")
     profile_stages.main()
     able, *lines = files.read_json(tmp_path / "profile.json")
     assert able["gemm"] > 0
@@ -41,5 +41,5 @@ def test_every_stage_is_profiled(finished, tmp_path, monkeypatch):
     ]  # fmt: skip
     assert all(line["cores"] > 0 and line["seconds"] > 0 for line in lines)
     assert all(line["bound"]["share"] > 0 for line in lines[:4])
-    after = artifacts.read_table(finished.folder / "runs" / "small" / "history.parquet")
+    after = parquet.read_table(finished.folder / "runs" / "small" / "history.parquet")
     assert after.equals(before)  # the run itself is left as it was

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.patches import Circle
 from PIL import Image
 
-from latentlab import artifacts, files
+from latentlab import files, parquet
 from latentlab.artifacts import DataFolder, RunFolder, latent_columns
 from latentlab.errors import ConfigError, DataError
 from pipelines import codes as command
@@ -24,7 +24,7 @@ def twin(finished):
     def make(name, change):
         run = RunFolder(finished.folder / "runs" / name)
         shutil.copytree(finished.folder / "runs" / "small", run.path, dirs_exist_ok=True)
-        artifacts.write_table(run.latents_path, change(run.latents()))
+        parquet.write_table(run.latents_path, change(run.latents()))
         return run.path
 
     return make
@@ -134,7 +134,7 @@ def test_attributes_that_exclude_each_other_are_a_family(tmp_path):
         "Big_Lips": [True, False, False],
     }.items():
         samples[name] = pd.array(values, dtype="boolean")
-    artifacts.write_table(tmp_path / "samples.parquet", samples)
+    parquet.write_table(tmp_path / "samples.parquet", samples)
     columns = {"attribute": list(samples.columns[2:]), "statistic": [], "factor": []}
     files.write_yaml(tmp_path / "data.yaml", {"columns": columns})
     found = command._colourings(DataFolder.open(tmp_path))

@@ -97,6 +97,19 @@ def test_no_folder_of_the_user_is_on_the_page(two, compared):
         assert str(two.folder) not in (two.folder / "out" / name).read_text()
 
 
+def test_a_page_without_faces_has_no_picture_and_the_same_numbers(two, compared):
+    done = two("compare", "runs/small", "runs/other", "--out", "bare", "--no-faces", "--json")
+    assert done.code == 0, done.err
+    page = (two.folder / "bare" / "comparison.html").read_text()
+    assert "data:image/" not in page and "Pictures were left out of this page on request" in page
+    said, whole = (
+        json.loads((two.folder / name / "claims.json").read_text())["sections"]
+        for name in ("bare", "out")
+    )
+    assert "faces" in whole and "faces" not in said
+    assert said == {key: value for key, value in whole.items() if key != "faces"}
+
+
 def test_the_same_runs_give_the_same_page(two, compared):
     assert two("compare", "runs/small", "runs/other", "--out", "again").code == 0
     for name in ("comparison.html", "claims.json", "tables/survival.parquet"):
@@ -135,11 +148,11 @@ def test_a_run_without_verdicts_is_compared_and_says_so(two, compared):
     bare = two.folder / "runs" / "bare"
     shutil.copytree(two.folder / "runs" / "other", bare)
     (bare / "tables" / "verdicts.parquet").unlink()
-    assert two("compare", "runs/small", "runs/bare", "--out", "bare").code == 0
-    table = pd.read_parquet(two.folder / "bare" / "tables" / "comparison.parquet")
+    assert two("compare", "runs/small", "runs/bare", "--out", "unjudged").code == 0
+    table = pd.read_parquet(two.folder / "unjudged" / "tables" / "comparison.parquet")
     rows = table[(table["number"] == "control") & (table["group"] == "beta 2")]
     assert rows["mean"].isna().all() and rows["reason"].str.contains("no table of verdicts").all()
-    assert "1 run without verdicts" in (two.folder / "bare" / "comparison.html").read_text()
+    assert "1 run without verdicts" in (two.folder / "unjudged" / "comparison.html").read_text()
 
 
 def test_a_sweep_folder_is_compared_where_it_is(two, compared):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from latentlab import artifacts, files
+from latentlab import files, parquet
 from latentlab.artifacts import RunFolder, mu_name
 from latentlab.errors import ConfigError, MissingArtifactError
 from pipelines.gallery import gallery, gather
@@ -30,11 +30,11 @@ def make_run(path, *, source="faces", report=True, verdict="supported"):
     rng = np.random.default_rng(0)
     latents = pd.DataFrame(rng.normal(size=(IMAGES, LATENTS)), columns=names)
     latents.insert(0, "split", ["train"] * 30 + ["test"] * 10)
-    artifacts.write_table(run.latents_path, latents)
+    parquet.write_table(run.latents_path, latents)
     dimensions = pd.DataFrame(
         {"latent": names, "kl": [2.0, 1.0, 0.0], "deviation": 1.0, "active": [True, True, False]}
     )
-    artifacts.write_table(run.table_path("dimensions"), dimensions)
+    parquet.write_table(run.table_path("dimensions"), dimensions)
     probes = pd.DataFrame(
         {
             "target": ["Smiling", "Bald", "Hat", "yaw", "Smiling"],
@@ -43,7 +43,7 @@ def make_run(path, *, source="faces", report=True, verdict="supported"):
             "value": [0.9, 0.7, np.nan, 0.5, 0.1],
         }
     )
-    artifacts.write_table(run.table_path("probes"), probes)
+    parquet.write_table(run.table_path("probes"), probes)
     verdicts = pd.DataFrame(
         {
             "target": ["Smiling", "Bald"],
@@ -52,7 +52,7 @@ def make_run(path, *, source="faces", report=True, verdict="supported"):
             "effect": [-0.5, 0.9],
         }
     )
-    artifacts.write_table(run.table_path("verdicts"), verdicts)
+    parquet.write_table(run.table_path("verdicts"), verdicts)
     if report:
         files.write_text(run.report_path, "<p>")
     return run

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from latentlab import artifacts, files
+from latentlab import files, parquet
 from latentlab.artifacts import RunFolder, latent_columns
 from latentlab.checkpoints import load_model, save_model
 from latentlab.decoding import Places, decode
@@ -72,7 +72,7 @@ def twin(finished):
     def make(name, change=lambda table: table):
         run = RunFolder(finished.folder / "runs" / name)
         shutil.copytree(finished.folder / "runs" / "small", run.path, dirs_exist_ok=True)
-        artifacts.write_table(run.latents_path, change(run.latents()))
+        parquet.write_table(run.latents_path, change(run.latents()))
         return run
 
     return make

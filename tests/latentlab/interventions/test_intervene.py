@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from latentlab.artifacts import latent_columns, mu_name, read_table, write_table
+from latentlab.artifacts import latent_columns, mu_name
 from latentlab.errors import ConfigError, DataError
 from latentlab.interventions.directions import (
     Direction,
@@ -19,6 +19,7 @@ from latentlab.interventions.effects import effects_matrix
 from latentlab.interventions.intervene import intervene, pictures_to_decode
 from latentlab.interventions.looks import spread_anchors
 from latentlab.judges.judge import Judge
+from latentlab.parquet import read_table, write_table
 
 LATENTS, ANCHORS, SIDE = 4, 20, 8
 NAMES = [mu_name(index) for index in range(LATENTS)]

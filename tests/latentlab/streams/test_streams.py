@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from latentlab.artifacts import Targets, mu_name, write_table
+from latentlab.artifacts import Targets, mu_name
 from latentlab.dimensions import summarize_dimensions
 from latentlab.errors import DataError
 from latentlab.metrics import binned
@@ -13,6 +13,7 @@ from latentlab.metrics.mutual_information_gap import (
     mutual_information_gap,
     mutual_information_gap_of,
 )
+from latentlab.parquet import write_table
 from latentlab.probes import blocks, partitioned
 from latentlab.probes.analysis import probe_targets
 from latentlab.probes.scoring import auc, average_precision

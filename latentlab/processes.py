@@ -1,0 +1,55 @@
+"""What worker processes and those who start them owe each other: neither outlives the other, and a
+Ctrl-C is heard by one of them alone."""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from multiprocessing.process import BaseProcess
+
+PATIENCE = 5.0  # seconds in which a process that is told to end may remove what it has not finished
+
+
+@contextlib.contextmanager
+def interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back. Processes started meanwhile never hear it: who started them ends them."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def serve() -> None:
+    """Make this process a worker: it ends with the one that started it, and on SIGTERM it leaves
+    nothing half-written."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would otherwise wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def end(processes: Iterable[BaseProcess]) -> None:
+    """Have workers end now, whatever they are at; those that do not are killed."""
+    told = list(processes)
+    for one in told:
+        one.terminate()
+    deadline = time.monotonic() + PATIENCE
+    for one in told:
+        one.join(max(0.0, deadline - time.monotonic()))
+        if one.is_alive():
+            one.kill()
+            one.join()
