@@ -17,7 +17,7 @@ class Peak:
     Attributes:
         before: What this process held at first.
         own: The most that this process held.
-        children: The most that the processes below it held together.
+        children: The most that the processes it has started since, and those below, held together.
         after: What this process holds at the end.
         child: The most that one of them held.
     """
@@ -27,11 +27,12 @@ class Peak:
     children: float = 0.0
     after: float = 0.0
     child: float = 0.0
+    _others: set[int] = field(default_factory=set, repr=False)  # that were there at first
     _seen: set[int] = field(default_factory=set, repr=False)
 
     def look(self) -> None:
         # A process that has just been started shares our memory until it becomes a program.
-        running = set(descendants(os.getpid()))
+        running = set(descendants(os.getpid())) - self._others
         below = [held(process) for process in running & self._seen]
         self._seen = running
         self.own = max(self.own, held(os.getpid()))
@@ -42,7 +43,8 @@ class Peak:
 @contextmanager
 def watched() -> Iterator[Peak]:
     """Yield a `Peak`, which is complete when the block has ended."""
-    peak, over = Peak(before=held(os.getpid())), threading.Event()
+    others = set(descendants(os.getpid()))
+    peak, over = Peak(before=held(os.getpid()), _others=others), threading.Event()
 
     def watch() -> None:
         while not over.wait(EVERY):

@@ -18,19 +18,20 @@ WAITING = ("threading.py", "queue.py", "thread.py", "process.py", "selectors.py"
 
 @contextmanager
 def sampled() -> Iterator[Counter[str]]:
-    """Yield a count of looks by place, of all threads that do something in the block.
+    """Yield a count of looks by place, of this thread and those that are started in the block.
 
     Compiled code counts where Python called it. A look waits until Python's lock is free, so code
     that holds it is seen when it gives it up.
     """
     found: Counter[str] = Counter()
     over = threading.Event()
+    others = set(sys._current_frames()) - {threading.get_ident()}
 
     def watch() -> None:
-        me = threading.get_ident()
+        unasked = others | {threading.get_ident()}
         while not over.wait(EVERY):
             for thread, frame in sys._current_frames().items():
-                if thread != me and (where := place(frame)) is not None:
+                if thread not in unasked and (where := place(frame)) is not None:
                     found[where] += 1
 
     thread = threading.Thread(target=watch, daemon=True)

@@ -30,16 +30,21 @@ def interrupts_held() -> Iterator[None]:
 def serve() -> None:
     """Make this process a worker: it ends with the one that started it, and on SIGTERM it leaves
     nothing half-written."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
 
 
-def _end_with_parent() -> None:
-    """A worker whose parent was killed would otherwise wait for work for ever."""
+def end_with_parent() -> None:
+    """Have this process end when its parent does: a worker whose parent was killed would wait for
+    work for ever."""
     parent = multiprocessing.parent_process()
     assert parent is not None
-    parent.join()
-    os._exit(1)
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
 
 
 def end(processes: Iterable[BaseProcess]) -> None:

@@ -184,8 +184,8 @@ def test_memory_that_was_held_for_a_moment_is_seen():
 def test_looks_tell_work_from_waiting():
     over = threading.Event()
     idle = threading.Thread(target=over.wait)  # seen as Python's own, if it were seen
-    idle.start()
     with sampling.sampled() as found:
+        idle.start()
         until = time.monotonic() + 0.5
         while time.monotonic() < until:
             np.linalg.inv(np.eye(300) * 2)

@@ -1,10 +1,6 @@
 """Worker processes that measure pictures. One that dies costs the picture it died of, no more."""
 
-import contextlib
 import multiprocessing
-import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -14,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from latentlab import processes
 from latentlab.errors import DataError
 
 AHEAD = 2  # chunks in flight for each worker: enough to keep it busy, few enough for memory
@@ -91,7 +88,7 @@ class _Worker:
         return len(self.futures)
 
     def submit(self, rows: range) -> "Future[pd.DataFrame]":
-        with _interrupts_held():  # the first `submit` starts the process
+        with processes.interrupts_held():  # the first `submit` starts the process
             try:
                 future = self.pool.submit(_measure, rows)
             except BrokenProcessPool:  # it has died meanwhile
@@ -137,7 +134,7 @@ _here: tuple[Task, Any, Any] | None = None  # of this worker process
 
 def _start_process(task: Task, stopping: Any) -> None:
     global _here
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    processes.end_with_parent()
     _here = (task, task.open(), stopping)
 
 
@@ -145,24 +142,3 @@ def _measure(rows: range) -> pd.DataFrame:
     assert _here is not None
     task, opened, stopping = _here
     return task.measure(opened, rows, lambda: bool(stopping.value))
-
-
-def _end_with_parent() -> None:
-    """A worker whose parent was killed would otherwise wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
-
-
-@contextlib.contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back. Processes started meanwhile never hear it: their parent ends them."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -61,8 +61,11 @@ EXPERIMENTS: dict[str, Entry] = {
         f"kill.{stage}": Entry(
             1, f"kill -9 during {stage}", kills.killed(stage), 1 if stage in FEW_KILLED else 0, 50
         )
-        for stage in (*STAGES, "landmarks")
+        for stage in STAGES
     },
+    "kill.landmarks": Entry(
+        1, "kill -9 of landmarks or its worker", kills.killed_processes("landmarks"), 0, 50
+    ),
     "kill.landmarks.processes": Entry(
         1, f"kill -9 of landmarks or one of its workers, {IN_PROCESSES}",
         kills.killed_processes("landmarks.processes"), 0, 10,

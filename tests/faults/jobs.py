@@ -29,7 +29,8 @@ class Job:
         words: Ways to say it that come to the same; tries take them in turn.
         made: What must stand when it begins, a name of BASES.
         again: The words that have it done once more where it is done, if not the same.
-        spread: Whether it may work in several processes.
+        spread: Whether it may work in as many processes as it is told.
+        apart: Whether it has its work done by one other process.
         clocked: Ends of the names of artefacts that tell how long something took.
     """
 
@@ -37,7 +38,13 @@ class Job:
     made: str
     again: tuple[str, ...] | None = None
     spread: bool = False
+    apart: bool = False
     clocked: tuple[str, ...] = ()
+
+    @property
+    def several(self) -> bool:
+        """Whether more than one process works on it."""
+        return self.spread or self.apart
 
 
 @dataclass(frozen=True)
@@ -92,7 +99,7 @@ JOBS: dict[str, Job] = {
     # Not begun, a data folder is there; done, it is not made again.
     **{stage: Job((words,), stage) for stage, words in STAGES.items()},
     "train": Job((STAGES["train"],), "train", again=("train", RUN, "--fresh")),
-    "landmarks": Job(_many(*LANDMARKS, workers=(1,)), "faces"),
+    "landmarks": Job(_many(*LANDMARKS, workers=(1,)), "faces", apart=True),
     "landmarks.processes": Job(_many(*LANDMARKS, workers=(2, 0, 4)), "more faces", spread=True),
     "encode.processes": Job(
         _many(*PARTS, workers=(2, 0, 4)), "encode", spread=True, clocked=("provenance.json",)

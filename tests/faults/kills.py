@@ -103,7 +103,7 @@ def interrupted(name: str, *numbers: signal.Signals) -> Experiment:
             folder = world.copy(own.before, place / "tried")
             with count.one():
                 running = warm.start(own.words(at), folder)
-                after_work(running, chance.random(), own.work, several=own.job.spread)
+                after_work(running, chance.random(), own.work, several=own.job.several)
                 sent = time.monotonic()
                 send(running.process, number)
                 done = warm.end(running, GRACE + 5)
@@ -137,7 +137,7 @@ def interrupted_twice(*names: str) -> Experiment:
             folder = world.copy(own.before, place / "tried")
             with count.one():
                 running = warm.start(own.words(at // len(names)), folder)
-                after_work(running, chance.random(), own.work, several=own.job.spread)
+                after_work(running, chance.random(), own.work, several=own.job.several)
                 for pause in (chance.random() * 0.1, 0.0):
                     send(running.process, chance.choice((signal.SIGINT, signal.SIGTERM)))
                     time.sleep(pause)

@@ -50,7 +50,10 @@ def test_one_that_does_not_hear_is_killed(tmp_path, monkeypatch):
 
 
 def test_interrupts_are_heard_once_they_are_no_longer_held():
+    # A shell that starts pytest in the background has it ignore Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with pytest.raises(KeyboardInterrupt), processes.interrupts_held():
         signal.raise_signal(signal.SIGINT)
         held = True
+    signal.signal(signal.SIGINT, before)
     assert held

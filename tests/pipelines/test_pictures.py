@@ -201,7 +201,7 @@ def test_stills_are_written_by_their_ending(finished, command, ending):
 @pytest.mark.parametrize(
     ("words", "part"),
     [
-        (("morph", "runs/small", "a"), "1 images are named, where 2 are needed"),
+        (("morph", "runs/small", "a"), "1 image(s) are named, where 2 are needed"),
         (("morph", "runs/small", "a", "b"), "image a is not in latents.parquet"),
         (
             ("morph", "runs/small", "--out", "x.mp4"),

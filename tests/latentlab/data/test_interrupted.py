@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from latentlab import artifacts, files
+from latentlab import artifacts, files, parquet
 from latentlab.data import building
 from latentlab.data.faces import Faces
 from latentlab.data.image_folder import ImageFolder
@@ -106,7 +106,7 @@ def broken(*given, **named):
 
 STAGES = {
     "pictures": (building._GrowingArray, "append"),
-    "table": (artifacts, "write_table"),
+    "table": (parquet, "write_table"),
     "refusals": (artifacts, "write_refused"),
     "description": (files, "write_yaml"),
     "digest": (files, "digest"),
