@@ -86,6 +86,7 @@ def _train(work: "Workspace", ranks: "Ranks", *, resume: bool, fresh: bool) -> f
     from latentlab.feeding import pictures_for
     from latentlab.models import build_model
     from latentlab.objectives import OBJECTIVES
+    from latentlab.reproducible import by_any_threads
     from latentlab.training import Progress, Recipe, choose_device, concerns, fit, kept_weights
     from pipelines.model_card import model_card
     from pipelines.stopping import stop_requests
@@ -120,6 +121,7 @@ def _train(work: "Workspace", ranks: "Ranks", *, resume: bool, fresh: bool) -> f
 
     with (
         stop_requests() as stop,
+        by_any_threads(config.deterministic),
         console.progress("train", steps, "steps") as advance,
         Background(threaded=_writes_aside(device)) as background,
     ):

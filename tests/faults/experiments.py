@@ -173,8 +173,11 @@ EXPERIMENTS: dict[str, Entry] = {
     "same.threads": Entry(
         9, "encode, probe and report, by 2, 3 and 4 threads", sameness.threads, 0, 3
     ),
+    "same.deterministic": Entry(
+        9, "the whole way with `deterministic`, by 2, 3 and 4 threads", sameness.deterministic, 0, 3
+    ),
     "same.training_threads": Entry(
-        9, "training by 2 threads, again", sameness.training_threads, 0, 5
+        9, "training without it by 2 threads, again", sameness.training_threads, 0, 5
     ),
     "privacy.files": Entry(
         11, "commands below a home, then every file looked through", privacy.nothing_of_anybody,

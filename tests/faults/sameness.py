@@ -121,6 +121,19 @@ def threads(warm: Warm, world: World, place: Path, n: int, seed: int) -> Count:
     return count
 
 
+def deterministic(warm: Warm, world: World, place: Path, n: int, seed: int) -> Count:
+    """The whole way with that setting, by the first n of several numbers of threads."""
+    count = Count()
+    way, before = Way(((*WHOLE, "--set", "deterministic=true"),)), world.before["prepare"]
+    wanted = _done(warm, before, world, place / "wanted", way, count)
+    for number in THREADS[:n]:
+        with count.one():
+            folder = _done(warm, before, world, place / "tried", way, count, by=number)
+            different = differences(folder, wanted)
+            count.expect(not different, f"{number} threads: {different} differ")
+    return count
+
+
 def training_threads(warm: Warm, world: World, place: Path, n: int, seed: int) -> Count:
     """Training by n times 2 threads: the same bytes every time, and how far from those of one."""
     count = Count()
