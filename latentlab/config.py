@@ -265,7 +265,8 @@ class Config(DataSettings):
     """Shown as the report's title."""
     seed: Annotated[int, Ge(0)] = 0
     deterministic: bool = False
-    """Train networks on the CPU to the same bytes by any number of threads, in twice the time."""
+    """Networks on the CPU give the same bytes by any number of threads, in two or three times the
+    time."""
     landmarks: LandmarksConfig = LandmarksConfig()
     model: ModelConfig = Field(default_factory=lambda: ModelConfig.model_validate({}))
     objective: ObjectiveConfig = Field(default_factory=lambda: ObjectiveConfig.model_validate({}))

@@ -1,4 +1,4 @@
-"""Training that gives the same bytes by any number of threads."""
+"""Networks that give the same bytes by any number of threads."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +12,12 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 
 @contextmanager
 def by_any_threads(wanted: bool) -> Iterator[None]:
-    """Train networks on a CPU so in the block, if wanted, in about twice the time.
+    """Compute networks on a CPU so in the block, if wanted; training takes two or three times as
+    long.
 
-    oneDNN shares out the sums over a batch in the gradients of a convolution, and batch
-    normalisation those of its statistics where channels are innermost: their last digits hang on
-    the number of threads. PyTorch's own convolutions sum in one order, and so does batch
+    oneDNN shares out the sums of convolutions, above all those over a batch in their gradients, and
+    batch normalisation those of its statistics where channels are innermost: their last digits hang
+    on the number of threads. PyTorch's own convolutions sum in one order, and so does batch
     normalisation where channels are outermost.
     """
     if not wanted:

@@ -133,6 +133,8 @@ def main(words: list[str] | None = None) -> None:
     # Idle threads that spin slow each other where cores are shared (beside another job, two trials:
     # 1.8 and 22 times). torch's OpenMP reads this when it is first imported, so it is said here.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Products of matrices that do not hang on the number of threads; MKL reads it when torch loads.
+    os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
     try:
         with interruptible() as raised:
             app(words)

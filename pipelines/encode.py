@@ -102,16 +102,17 @@ class Encoding:
 
         config, data = self.work.config, self.work.data
         rows = range(self.images) if rows is None else rows
-        return encode_images(
-            self.model,
-            pictures_for(self.model, data, rows),
-            data.samples_of(rows, ["image_id", "split"]),
-            **config.encode.model_dump(),
-            device=choose_device(config.train.device),
-            seed=config.seed,
-            first=rows.start,
-            progress=progress,
-        )
+        with self.work.arithmetic():
+            yield from encode_images(
+                self.model,
+                pictures_for(self.model, data, rows),
+                data.samples_of(rows, ["image_id", "split"]),
+                **config.encode.model_dump(),
+                device=choose_device(config.train.device),
+                seed=config.seed,
+                first=rows.start,
+                progress=progress,
+            )
 
 
 def ensure_encoded(work: "Workspace", *, fresh: bool = False) -> None:

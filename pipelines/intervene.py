@@ -55,7 +55,7 @@ def ensure_intervened(work: "Workspace", *, fresh: bool = False) -> None:
     )
     if stage.current and not fresh:
         return
-    with stage.recorded():
+    with stage.recorded(), work.arithmetic():
         for name, table in _examined(work, latents).items():
             run.write_table(name, table)
 

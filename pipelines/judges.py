@@ -84,16 +84,11 @@ def _trained(
 ) -> "PixelJudge":
     import numpy as np
 
-    from latentlab.reproducible import by_any_threads
-
     data, settings = work.data, work.config.intervene
     samples = data.samples()
     split = samples["split"].to_numpy()
     train_rows, valid_rows = (np.flatnonzero(split == which) for which in ("train", "valid"))
-    with (
-        by_any_threads(work.config.deterministic),
-        console.progress(f"judge {name}", settings.judge_epochs * len(train_rows)) as advance,
-    ):
+    with console.progress(f"judge {name}", settings.judge_epochs * len(train_rows)) as advance:
         return train(
             data.images(),
             _numbers(targets, samples["image_id"].to_numpy()),

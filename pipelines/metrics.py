@@ -40,7 +40,7 @@ def ensure_metrics(work: "Workspace", *, fresh: bool = False) -> None:
     if stage.current and not fresh:
         return
     latents = run.latents()
-    with stage.recorded():
+    with stage.recorded(), work.arithmetic():
         table = evaluate(
             latents,
             work.data.targets(),

@@ -45,7 +45,7 @@ def ensure_probed(work: "Workspace", *, fresh: bool = False) -> None:
     if stage.current and not fresh:
         return
     targets = data.targets()
-    with stage.recorded():
+    with stage.recorded(), work.arithmetic():
         with console.progress("probe", len(targets.roles), "targets") as advance:
             results = probe_targets(
                 latents,

@@ -40,7 +40,7 @@ def ensure_report(work: "Workspace", *, fresh: bool = False) -> None:
     )
     if stage.current and not fresh:
         return
-    with stage.recorded():
+    with stage.recorded(), work.arithmetic():
         contents = gather(work)
         files.write_json(run.claims_path, claims(contents))
         files.write_text(run.report_path, build(contents))

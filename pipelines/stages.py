@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -33,6 +33,14 @@ class Workspace:
     run: RunFolder
     config: Config
     data: DataFolder
+
+    def arithmetic(self) -> AbstractContextManager[None]:
+        """What holds for the networks of a stage while it is at work."""
+        if not self.config.deterministic:
+            return nullcontext()
+        from latentlab.reproducible import by_any_threads
+
+        return by_any_threads(True)
 
 
 def open_workspace(path: Path, overrides: tuple[str, ...] = ()) -> Workspace:

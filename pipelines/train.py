@@ -86,7 +86,6 @@ def _train(work: "Workspace", ranks: "Ranks", *, resume: bool, fresh: bool) -> f
     from latentlab.feeding import pictures_for
     from latentlab.models import build_model
     from latentlab.objectives import OBJECTIVES
-    from latentlab.reproducible import by_any_threads
     from latentlab.training import Progress, Recipe, choose_device, concerns, fit, kept_weights
     from pipelines.model_card import model_card
     from pipelines.stopping import stop_requests
@@ -121,7 +120,7 @@ def _train(work: "Workspace", ranks: "Ranks", *, resume: bool, fresh: bool) -> f
 
     with (
         stop_requests() as stop,
-        by_any_threads(config.deterministic),
+        work.arithmetic(),
         console.progress("train", steps, "steps") as advance,
         Background(threaded=_writes_aside(device)) as background,
     ):

@@ -1,8 +1,11 @@
 """The same config and seed give the same bytes, wherever and whenever; what threads change, and
 how much."""
 
+import os
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from latentlab import checkpoints
 from latentlab.artifacts import RunFolder
-from tests.faults.harness import RUN, STAGES, Count, Warm, World, differences
+from tests.faults.harness import ROOT, RUN, STAGES, Count, Warm, World, differences
 from tests.faults.processes import after_work, send
 
 WHOLE = ("run", "tiny.yaml", "--run", RUN)
@@ -21,6 +24,7 @@ OTHERWISE = {
     "PYTHONHASHSEED": "4711", "LC_ALL": "C", "LANG": "C", "TZ": "Asia/Kathmandu", "COLUMNS": "40",
 }  # fmt: skip
 THREADS = (2, 3, 4)
+THREADS_OF = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 def two_threads() -> None:
@@ -122,14 +126,26 @@ def threads(warm: Warm, world: World, place: Path, n: int, seed: int) -> Count:
 
 
 def deterministic(warm: Warm, world: World, place: Path, n: int, seed: int) -> Count:
-    """The whole way with that setting, by the first n of several numbers of threads."""
+    """The whole way with that setting, by the first n of several numbers of threads, against one.
+
+    Processes started anew: a fork of one that has computed by several threads hangs.
+    """
     count = Count()
-    way, before = Way(((*WHOLE, "--set", "deterministic=true"),)), world.before["prepare"]
-    wanted = _done(warm, before, world, place / "wanted", way, count)
+    words = (sys.executable, "-m", "pipelines", *WHOLE, "--set", "deterministic=true")
+
+    def done(folder: Path, threads: int) -> Path:
+        world.copy(world.before["prepare"], folder)
+        environment = {"PYTHONPATH": str(ROOT), **dict.fromkeys(THREADS_OF, str(threads))}
+        subprocess.run(
+            words, cwd=folder, env={**os.environ, **environment}, check=True, capture_output=True,
+            timeout=600,
+        )  # fmt: skip
+        return folder
+
+    wanted = done(place / "wanted", 1)
     for number in THREADS[:n]:
         with count.one():
-            folder = _done(warm, before, world, place / "tried", way, count, by=number)
-            different = differences(folder, wanted)
+            different = differences(done(place / "tried", number), wanted)
             count.expect(not different, f"{number} threads: {different} differ")
     return count
 
