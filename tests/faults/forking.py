@@ -55,7 +55,13 @@ def forked(
     Returns:
         Its number.
     """
+    # What another thread hears is raised in this one at any moment, and would be lost among what
+    # Python does around a fork. The fresh interpreters that this stands for do nothing of the kind.
+    late: list[int] = []
     before = signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
+    handlers = {}
+    if threading.current_thread() is threading.main_thread():
+        handlers = {one: signal.signal(one, lambda one, _: late.append(one)) for one in HEARD}
     number = os.fork()
     if number == 0:
         try:
@@ -71,7 +77,11 @@ def forked(
             traceback.print_exc()
         finally:
             os._exit(1)
+    for one, handler in handlers.items():
+        signal.signal(one, handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    for one in late:
+        signal.raise_signal(one)
     return number
 
 
