@@ -16,15 +16,26 @@ PATIENCE = 5.0  # seconds in which a process that is told to end may remove what
 
 @contextlib.contextmanager
 def interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back. Processes started meanwhile never hear it: who started them ends them."""
+    """Hold Ctrl-C and SIGTERM back. Processes started meanwhile never hear Ctrl-C: who started them
+    ends them."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
+    # A SIGTERM waits too, or it might leave a process that was started and not told what to do; but
+    # here alone, since who started processes ends them by it.
+    late: list[int] = []
+    handler = None
+    if threading.current_thread() is threading.main_thread():
+        handler = signal.signal(signal.SIGTERM, lambda number, frame: late.append(number))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
+        if handler is not None:
+            signal.signal(signal.SIGTERM, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if late:
+            signal.raise_signal(signal.SIGTERM)
 
 
 def serve() -> None:
