@@ -33,12 +33,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image
-from torch.utils.data import DataLoader, Dataset
-from torchvision import transforms
+from torch.utils.data import DataLoader
 
 from benchmarks import measuring, training_epochs
-from benchmarks.prepare import CROP, SIDE, jpegs
+from benchmarks.prepare import CROP, SIDE, Opened, jpegs
 from latentlab import files
 from latentlab.artifacts import DataFolder
 from latentlab.data.batches import Batch, Pictures
@@ -170,22 +168,6 @@ def _epochs(losses: list[float], ends: list[float]) -> list[Epoch]:
     return [Epoch(*one) for one in zip(losses, np.diff(ends).tolist(), strict=True)]
 
 
-class _Faces(Dataset):
-    """Pictures opened when they are asked for."""
-
-    def __init__(self, names: list[str]):
-        self.names = names
-        self.transform = transforms.Compose(
-            [transforms.CenterCrop(CROP), transforms.Resize(SIDE), transforms.ToTensor()]
-        )
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def __getitem__(self, index: int) -> torch.Tensor:
-        return self.transform(Image.open(self.names[index]).convert("RGB"))
-
-
 def _loop(
     names: list[str], cut: int, given: argparse.Namespace, seed: int, device: torch.device
 ) -> list[Epoch]:
@@ -195,9 +177,9 @@ def _loop(
     optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
     on_gpu = device.type == "cuda"
     train = DataLoader(
-        _Faces(names[:cut]), given.batch, shuffle=True, num_workers=WORKERS, pin_memory=on_gpu
+        Opened(names[:cut]), given.batch, shuffle=True, num_workers=WORKERS, pin_memory=on_gpu
     )
-    valid = DataLoader(_Faces(names[cut:]), given.batch, num_workers=WORKERS, pin_memory=on_gpu)
+    valid = DataLoader(Opened(names[cut:]), given.batch, num_workers=WORKERS, pin_memory=on_gpu)
     losses = []
     for _ in range(given.epochs):
         model.train()
