@@ -2,10 +2,10 @@
 
     python -m benchmarks.cluster RUN [--trials N] [--parts N] [--only KIND ...]
 
-RUN is a run folder with a trained model on generated faces. Its images are encoded again in parts,
-as many are prepared, and those of its data folder measured by MediaPipe. After a few parts the
-second node is killed with all its processes. A trial fails if a row is lost or doubled, or differs
-from what one process makes. Writes benchmarks/results/cluster.json.
+RUN is a run folder on generated faces, with verdicts. Its images are encoded again in parts and
+moved again in parts, as many are prepared, and those of its data folder measured by MediaPipe.
+After a few parts the second node is killed with all its processes. A trial fails if a row is lost
+or doubled, or differs from what one process makes. Writes benchmarks/results/cluster.json.
 """
 
 import argparse
@@ -36,6 +36,7 @@ from latentlab.landmarks.detector import measure_source
 from latentlab.landmarks.model_file import find_model
 from latentlab.shards import Parts, Shard, every
 from pipelines.encode import Encoding, encode_part
+from pipelines.intervene import TABLES, Intervening, intervene_part
 from pipelines.landmark_parts import landmark_parts, measure_part
 from pipelines.prepare_parts import prepare_part
 from pipelines.stages import open_workspace
@@ -150,6 +151,28 @@ def encode_trial(nodes: TwoNodes, run: Path, parts: int, kill_after: int) -> dic
         return {**found, "same": found["once"] and made.equals(expected), "rows": len(made)}
 
 
+def intervene_trial(nodes: TwoNodes, run: Path, parts: int, kill_after: int) -> dict[str, Any]:
+    """Move the images of a copy of a run in parts; `same` if every table has the bytes of the run,
+    which one process made. `rows` are moved pictures."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "run"
+        shutil.copytree(run, copy, ignore=shutil.ignore_patterns("parts", "checkpoints"))
+        config = files.read_yaml(run / "config.yaml")
+        config["data"]["folder"] = str((run / config["data"]["folder"]).resolve())
+        files.write_yaml(copy / "config.yaml", config)
+        intervening = Intervening(open_workspace(copy))
+        tables = [f"{name}.parquet" for name in TABLES]
+        for name in tables:
+            (copy / "tables" / name).unlink()
+        asked = [(copy, ("landmarks.workers=1",), str(shard)) for shard in every(parts)]
+        found = killed_in_the_middle(nodes, intervene_part, asked, kill_after)
+        made = [frame for shard in every(parts) for frame in intervening.parts.frames(shard)]
+        intervening.write(made)
+        content = [[(one / "tables" / name).read_bytes() for name in tables] for one in (run, copy)]
+        same = content[0] == content[1]
+        return {**found, "same": found["once"] and same, "rows": sum(map(len, made))}
+
+
 def prepare_trial(nodes: TwoNodes, images: int, parts: int, kill_after: int) -> dict[str, Any]:
     """Prepare generated faces in parts; `same` if every file has the bytes of one pass."""
     with tempfile.TemporaryDirectory() as folder:
@@ -228,6 +251,7 @@ def _brightness(data: DataFolder, rows: range) -> pd.DataFrame:
 
 KINDS: dict[str, Callable[[TwoNodes, Path, int, int], dict[str, Any]]] = {
     "encode": encode_trial,
+    "intervene": intervene_trial,
     "prepare": lambda nodes, run, parts, after: prepare_trial(nodes, 40 * parts, parts, after),
     "landmarks": lambda nodes, run, parts, after: landmarks_trial(
         nodes, open_workspace(run).data.path, parts, after

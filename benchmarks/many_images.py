@@ -224,6 +224,7 @@ def decoding(task: Task) -> Work:
     from latentlab.checkpoints import load_model
     from latentlab.decoding import Places, decode
     from latentlab.interventions.directions import latent_directions
+    from latentlab.interventions.experiment import Experiment
     from latentlab.interventions.intervene import intervene
 
     small = task.place / "small" / "run"
@@ -241,10 +242,8 @@ def decoding(task: Task) -> Work:
 
     judge = Brightness()
     reference = {judge.name: judge.measure(decode(model, Places(codes)))}
-    work = lambda: intervene(  # noqa: E731
-        anchors, decoded, [judge], directions, codes=codes, reference=reference,
-        resamples=100, steps=steps, seed=0,
-    )  # fmt: skip
+    experiment = Experiment(anchors, decoded, [judge], directions, codes=codes, steps=steps)
+    work = lambda: intervene(experiment, reference=reference, resamples=100, seed=0)  # noqa: E731
     return work, len(anchors) * each
 
 

@@ -1,7 +1,7 @@
 """Everything that moving a model's latents can tell: which anchors, directions and judges, and how
 well the judges see. Any model will do that decodes; it need not be one of latentlab's."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from latentlab.dimensions import summarize_dimensions
 from latentlab.errors import DataError
 from latentlab.evidence import ORIGINALS, RECONSTRUCTIONS
 from latentlab.interventions.directions import all_directions, direction_table
+from latentlab.interventions.experiment import Experiment, Progress
 from latentlab.interventions.intervene import intervene
 from latentlab.interventions.looks import Embed, Encode
 from latentlab.judges.accuracy import judge_accuracy
@@ -57,6 +58,90 @@ class Examination:
         return table_html(steepest[columns], f"{title} per standard deviation of the latent")
 
 
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """Which images are moved where, and what looks at them. Made by `set_out`.
+
+    Attributes:
+        experiment: The moving and the measuring, which can be done in parts.
+        aligned, roles: Latents and targets image by image, and what the targets are.
+        test: Rows of the split test, rising.
+        images, decode: As of `set_out`.
+        active: Which latents are, (latents,) boolean.
+        moves: As of `Examination`.
+    """
+
+    experiment: Experiment
+    aligned: Aligned
+    roles: Mapping[str, str]
+    test: np.ndarray
+    images: np.ndarray
+    decode: DecodeRows
+    active: np.ndarray
+    moves: pd.DataFrame
+    seed: int
+
+    def examined(
+        self,
+        *,
+        references: int = 1000,
+        resamples: int = 1000,
+        progress: Progress = lambda pictures: None,
+        measured: Iterable[pd.DataFrame] | None = None,
+    ) -> Examination:
+        """How well the judges see, and what moving told.
+
+        Args:
+            references: Images of test that give the judges' unit and accuracy, at most.
+            resamples, progress, measured: As of `intervene`.
+
+        Raises:
+            DataError: What was given does not fit together.
+        """
+        known = _some(self.test, references, self.seed)
+        aligned, judges = self.aligned, self.experiment.judges
+        shown = {
+            ORIGINALS: np.asarray(self.images[known]),
+            RECONSTRUCTIONS: self.decode(aligned.codes[known], known),
+        }
+        originals = {judge.name: judge.measure(shown[ORIGINALS]) for judge in judges}
+        accuracy = [
+            judge_accuracy(
+                judge,
+                aligned.values.iloc[known],
+                self.roles,
+                shown,
+                seed=self.seed,
+                resamples=resamples,
+                groups=aligned.groups_at(known),
+                known={ORIGINALS: originals[judge.name]},
+            )
+            for judge in judges
+        ]
+        results = intervene(
+            self.experiment,
+            reference=originals,
+            active=self.active,
+            asked=list(self.roles),
+            resamples=resamples,
+            seed=self.seed,
+            progress=progress,
+            measured=measured,
+        )
+        labels = aligned.values.iloc[self.test].corr().stack()
+        pairs = pd.MultiIndex.from_frame(results.selectivity[["target", "worst"]])
+        return Examination(
+            interventions=results.interventions,
+            selectivity=results.selectivity.assign(
+                worst_label_correlation=labels.reindex(pairs).to_numpy()
+            ),
+            paths=results.paths,
+            responses=results.responses,
+            judges=pd.concat(accuracy, ignore_index=True),
+            moves=self.moves,
+        )
+
+
 def examine(
     latents: pd.DataFrame,
     targets: Targets,
@@ -75,9 +160,52 @@ def examine(
     steps: int = 5,
     resamples: int = 1000,
     seed: int,
-    progress: Callable[[int], None] = lambda pictures: None,
+    progress: Progress = lambda pictures: None,
 ) -> Examination:
     """Move images of the test split along every direction, decode, and let the judges measure.
+
+    `set_out` and `Trial.examined` in one, which say what the arguments are.
+
+    Raises:
+        DataError: There is no image of test, or what was given does not fit together.
+    """
+    trial = set_out(
+        latents,
+        targets,
+        probe_directions,
+        images,
+        decode,
+        judges,
+        encode=encode,
+        embed=embed,
+        without=without,
+        anchors=anchors,
+        random=random,
+        span=span,
+        steps=steps,
+        seed=seed,
+    )
+    return trial.examined(references=references, resamples=resamples, progress=progress)
+
+
+def set_out(
+    latents: pd.DataFrame,
+    targets: Targets,
+    probe_directions: pd.DataFrame,
+    images: np.ndarray,
+    decode: DecodeRows,
+    judges: Sequence[Judge],
+    *,
+    encode: Encode | None = None,
+    embed: Embed | None = None,
+    without: Mapping[str, Sequence[str]] | None = None,
+    anchors: int = 40,
+    random: int = 10,
+    span: float = 2.0,
+    steps: int = 5,
+    seed: int,
+) -> Trial:
+    """Choose images of the test split and directions to move them along; nothing is decoded yet.
 
     Directions are fitted on train: every active latent, and for every target that was probed its
     probe vector, the difference of its means, and the probe vector with other targets projected
@@ -91,11 +219,11 @@ def examine(
         without: Target -> targets to project out of its probe vector; those that go with it most
             where not given.
         anchors: Images that are moved; of as many persons as there are.
-        references: Images of test that give the judges' unit and accuracy, at most.
         random: Random directions.
-        span, steps, encode, embed, resamples, progress: As of `intervene`.
+        span, steps, encode, embed: As of `Experiment`.
 
     Raises:
+        ConfigError: span or steps cannot be used.
         DataError: There is no image of test, or what was given does not fit together.
     """
     aligned = align(latents, targets)
@@ -126,56 +254,23 @@ def examine(
         seed=seed,
     )
     moved = _anchors(test, aligned, anchors, seed)
-    known = _some(test, references, seed)
-    shown = {
-        ORIGINALS: np.asarray(images[known]),
-        RECONSTRUCTIONS: decode(aligned.codes[known], known),
-    }
-    originals = {judge.name: judge.measure(shown[ORIGINALS]) for judge in judges}
-    accuracy = [
-        judge_accuracy(
-            judge,
-            aligned.values.iloc[known],
-            targets.roles,
-            shown,
-            seed=seed,
-            resamples=resamples,
-            groups=aligned.groups_at(known),
-            known={ORIGINALS: originals[judge.name]},
-        )
-        for judge in judges
-    ]
     variance = np.square(dimensions["posterior_deviation"].to_numpy(np.float64))
-    results = intervene(
+    experiment = Experiment(
         aligned.codes[moved],
         lambda z, anchor: decode(z, moved[anchor]),
         judges,
         directions,
         codes=aligned.codes,
-        reference=originals,
-        active=active,
         posterior_variance=None if np.isnan(variance).any() else variance,
-        asked=list(targets.roles),
         groups=aligned.groups_at(moved),
         encode=encode,
         embed=embed,
         span=span,
         steps=steps,
-        resamples=resamples,
-        seed=seed,
-        progress=progress,
     )
-    labels = aligned.values.iloc[test].corr().stack()
-    pairs = pd.MultiIndex.from_frame(results.selectivity[["target", "worst"]])
-    return Examination(
-        interventions=results.interventions,
-        selectivity=results.selectivity.assign(
-            worst_label_correlation=labels.reindex(pairs).to_numpy()
-        ),
-        paths=results.paths,
-        responses=results.responses,
-        judges=pd.concat(accuracy, ignore_index=True),
-        moves=direction_table(directions, names),
+    moves = direction_table(directions, names)
+    return Trial(
+        experiment, aligned, dict(targets.roles), test, images, decode, active, moves, seed
     )
 
 

@@ -1,47 +1,58 @@
-"""`latentlab intervene`: move the latents, decode, and measure what became of the picture."""
+"""`latentlab intervene`: move the latents, decode, and measure what became of the picture; whole or
+in parts."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pipelines import console
+from pipelines.parts import (
+    AddressOption,
+    Asked,
+    EngineOption,
+    JoinOption,
+    PartsOption,
+    ShardOption,
+    make_all,
+)
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
     from latentlab.data.batches import Pictures
-    from latentlab.examination import DecodeRows
+    from latentlab.examination import DecodeRows, Trial
     from latentlab.interventions.looks import Encode
     from latentlab.models.vae import VAE
-    from pipelines.stages import Workspace
+    from latentlab.shards import Parts, Shard
+    from pipelines.stages import Stage, Workspace
 
 TABLES = ("interventions", "selectivity", "paths", "responses", "judges", "moves")
 
 
-def ensure_intervened(work: "Workspace", *, fresh: bool = False) -> None:
-    """Move and measure, unless that was done with these latents, probes and judges; nothing is
-    done where interventions are switched off or the latents cannot be decoded."""
-    from latentlab import files
-    from pipelines.places import decodable
-    from pipelines.stages import Stage
+@dataclass(frozen=True)
+class Intervening:
+    """The interventions of a run: what they are made from, and their tables."""
 
-    run, config = work.run, work.config
-    if not config.intervene.enabled:
-        _remove_tables(work)
-        return
-    latents = run.latents()
-    if not decodable(latents):
-        _remove_tables(work)
-        console.say("intervene: left out, since histograms of codes cannot be decoded")
-        return
-    if not run.table_path("directions").is_file():
-        run.table("directions")  # says how to make it
-    stage = Stage(
-        run,
-        "intervene",
-        {
+    work: "Workspace"
+
+    @cached_property
+    def latents(self) -> "pd.DataFrame":
+        return self.work.run.latents()
+
+    @cached_property
+    def inputs(self) -> dict[str, Any]:
+        from latentlab import files
+
+        work = self.work
+        run, config = work.run, work.config
+        if not run.table_path("directions").is_file():
+            run.table("directions")  # says how to make it
+        return {
             "latents": files.digest(run.latents_path),
             "model": files.digest(run.model_folder / "model.safetensors"),
             "directions": files.digest(run.table_path("directions")),
@@ -50,57 +61,152 @@ def ensure_intervened(work: "Workspace", *, fresh: bool = False) -> None:
             "landmarks": config.landmarks.enabled,
             "resamples": config.probe.resamples,
             "seed": config.seed,
-        },
-        tuple(map(run.table_path, TABLES)),
-    )
-    if stage.current and not fresh:
-        return
-    with stage.recorded(), work.arithmetic():
-        for name, table in _examined(work, latents).items():
-            run.write_table(name, table)
+        }
 
+    @property
+    def stage(self) -> "Stage":
+        from pipelines.stages import Stage
 
-def _examined(work: "Workspace", latents: "pd.DataFrame") -> "dict[str, pd.DataFrame]":
-    """The tables of the examination, by name."""
-    from latentlab import checkpoints
-    from latentlab.examination import examine
-    from latentlab.feeding import pictures_for
-    from latentlab.judges.pixels import PixelJudge
-    from latentlab.training import choose_device
-    from pipelines.judges import ready_judges
+        run = self.work.run
+        return Stage(run, "intervene", self.inputs, tuple(map(run.table_path, TABLES)))
 
-    run, config, data = work.run, work.config, work.data
-    settings = config.intervene
-    model = checkpoints.load_model(run.model_folder).to(choose_device(config.train.device)).eval()
-    given, targets, directions = pictures_for(model, data), data.targets(), run.table("directions")
-    encode = None if model.conditions else _encoder(model)
-    probed = directions["target"].unique().tolist()
-    judges = ready_judges(work, targets, encode, probed)
-    embed = next((one.embed for one in judges if isinstance(one, PixelJudge)), None)
-    directions_made = int(run.table("dimensions")["active"].sum()) + 3 * len(probed)
-    directions_made += settings.random + 1  # and the step of zero
-    pictures = settings.anchors * (1 + directions_made * (settings.steps - 1))
-    with console.progress("intervene", pictures, "pictures") as advance:
-        found = examine(
-            latents,
+    @cached_property
+    def parts(self) -> "Parts":
+        """Those of the moved pictures' measurements."""
+        from latentlab import files
+        from latentlab.interventions.experiment import BATCH
+        from latentlab.shards import Parts, key_of, parts_folder
+
+        landmarks = self.work.data.landmarks_path  # the judges learn from them
+        known = files.digest(landmarks) if landmarks.is_file() else None
+        return Parts(
+            parts_folder(self.work.run.path, "interventions"),
+            key_of({**self.inputs, "landmarks table": known}),
+            self.trial.experiment.ids,
+            BATCH,
+        )
+
+    @cached_property
+    def trial(self) -> "Trial":
+        """Images chosen, judges ready."""
+        from latentlab import checkpoints
+        from latentlab.examination import set_out
+        from latentlab.feeding import pictures_for
+        from latentlab.judges.pixels import PixelJudge
+        from latentlab.training import choose_device
+        from pipelines.judges import ready_judges
+
+        run, config, data = self.work.run, self.work.config, self.work.data
+        settings = config.intervene
+        model = checkpoints.load_model(run.model_folder).to(choose_device(config.train.device))
+        given, targets = pictures_for(model.eval(), data), data.targets()
+        directions = run.table("directions")
+        encode = None if model.conditions else _encoder(model)
+        judges = ready_judges(self.work, targets, encode, directions["target"].unique().tolist())
+        return set_out(
+            self.latents,
             targets,
             directions,
             given.images,
             _decoder(model, given),
             judges,
             encode=encode,
-            embed=embed,
+            embed=next((one.embed for one in judges if isinstance(one, PixelJudge)), None),
             without=settings.without or None,
             anchors=settings.anchors,
-            references=settings.references,
             random=settings.random,
             span=settings.span,
             steps=settings.steps,
-            resamples=config.probe.resamples,
             seed=config.seed,
-            progress=advance,
         )
-    return {name: getattr(found, name) for name in TABLES}
+
+    def make(self, shard: "Shard") -> None:
+        """Measure one part of the moved pictures."""
+        rows = self.parts.some_rows(shard)
+        with self.work.arithmetic():
+            self.parts.write(shard, self.trial.experiment.frames(rows))
+
+    def write(self, measured: "Iterable[pd.DataFrame] | None" = None) -> None:
+        """Write the tables.
+
+        Args:
+            measured: All moved pictures; measured now if not given.
+        """
+        work = self.work
+        experiment = self.trial.experiment
+        count = experiment.pictures if measured is None else len(experiment.anchors)
+        with console.progress("intervene", count, "pictures") as advance:
+            found = self.trial.examined(
+                references=work.config.intervene.references,
+                resamples=work.config.probe.resamples,
+                progress=advance,
+                measured=measured,
+            )
+        for name in TABLES:
+            work.run.write_table(name, getattr(found, name))
+
+
+def ensure_intervened(work: "Workspace", *, fresh: bool = False) -> None:
+    """Move and measure, unless that was done with these latents, probes and judges; nothing is
+    done where interventions are switched off or the latents cannot be decoded."""
+    if not _possible(work):
+        return
+    intervening = Intervening(work)
+    stage = intervening.stage
+    if stage.current and not fresh:
+        return
+    with stage.recorded(), work.arithmetic():
+        intervening.write()
+
+
+def _possible(work: "Workspace") -> bool:
+    """Whether there is something to move; where not, tables of an earlier intervention are removed,
+    as they must not stand beside what was not moved."""
+    from pipelines.places import decodable
+
+    if work.config.intervene.enabled:
+        if decodable(work.run.latents()):
+            return True
+        console.say("intervene: left out, since histograms of codes cannot be decoded")
+    for name in TABLES:
+        work.run.table_path(name).unlink(missing_ok=True)
+    return False
+
+
+def intervene_part(asked: tuple[Path, tuple[str, ...], str]) -> None:
+    """Measure one part of a run's moved pictures: its folder, overrides of its config, and i/n."""
+    from latentlab.shards import Shard
+    from pipelines.stages import open_workspace
+
+    run, overrides, text = asked
+    Intervening(open_workspace(run, overrides)).make(Shard.parse(text))
+
+
+def _part(work: "Workspace", text: str) -> Path:
+    """The file of part i/n, made now if it is not there yet."""
+    from latentlab.shards import Shard
+
+    intervening, shard = Intervening(work), Shard.parse(text)
+    if intervening.parts.there(shard):
+        console.say(f"part {shard} is there already")
+    else:
+        intervening.make(shard)
+    return intervening.parts.path(shard)
+
+
+def _ensure_joined(work: "Workspace", overrides: tuple[str, ...], asked: Asked) -> None:
+    """Write the tables from parts, which an engine makes first if it was asked for."""
+    from latentlab.shards import every
+
+    intervening, place = Intervening(work), work.run.path.resolve()
+    with intervening.stage.recorded(), work.arithmetic():
+        parts = intervening.parts
+        if asked.engine is not None:
+            # Parts at a time are as many as there are cores, so each keeps to one.
+            own = (*overrides, "landmarks.workers=1")
+            make_all(parts, asked, intervene_part, lambda text: (place, own, text))
+        shards = every(len(parts.complete()))
+        intervening.write(frame for shard in shards for frame in parts.frames(shard))
 
 
 def _decoder(model: "VAE", given: "Pictures") -> "DecodeRows":
@@ -133,32 +239,44 @@ def _encoder(model: "VAE") -> "Encode":
     return encoded
 
 
-def _remove_tables(work: "Workspace") -> None:
-    """Tables of an earlier intervention must not stand beside what was not moved."""
-    for name in TABLES:
-        work.run.table_path(name).unlink(missing_ok=True)
-
-
 def intervene(
     run: Annotated[Path, typer.Argument(help="A run folder that is probed.")],
     anchors: Annotated[int | None, typer.Option(min=10, help="Images that are moved.")] = None,
     device: Annotated[str | None, typer.Option(help="Compute on auto, cpu, cuda or mps.")] = None,
+    shard: ShardOption = None,
+    join: JoinOption = False,
+    engine: EngineOption = None,
+    parts: PartsOption = 0,
+    workers: Annotated[int, typer.Option(min=0, help="With --engine: parts at a time.")] = 0,
+    address: AddressOption = None,
 ) -> None:
-    """Move the latents, decode, measure the pictures, and give a verdict on every target."""
+    """Move the latents, decode, measure the pictures, and give a verdict on every target.
+
+    On many machines: --shard i/n on each, then --join; or --engine ray. docs/scale.md shows both.
+    """
     from latentlab import files
     from latentlab.errors import ConfigError
     from pipelines.stages import device_override, open_workspace
     from pipelines.verdicts import ensure_verdicts
 
     overrides = () if anchors is None else (f"intervene.anchors={anchors}",)
-    work = open_workspace(run, (*device_override(device), *overrides))
+    given = (*device_override(device), *overrides)
+    asked = Asked(shard, join, engine, parts, workers, address)
+    work = open_workspace(run, given)
     if not work.config.intervene.enabled:
         raise ConfigError(
             f"{work.run.config_path} has intervene.enabled=false. Run again with --set"
             " intervene.enabled=true."
         )
+    if asked.shard is not None:
+        made = _part(work, asked.shard)
+        console.result({"part": str(made)}, f"Wrote {made}")
+        return
     with files.sole_writer(work.run.path):
-        ensure_intervened(work, fresh=True)
+        if asked.whole:
+            ensure_intervened(work, fresh=True)
+        elif _possible(work):
+            _ensure_joined(work, given, asked)
         ensure_verdicts(work, fresh=True)
     counts: dict[str, Any] = work.run.table("verdicts")["verdict"].value_counts().to_dict()
     console.result(

@@ -32,17 +32,21 @@ Encode = Callable[[np.ndarray], np.ndarray]  # pictures -> posterior means (n, l
 Embed = Callable[[np.ndarray], np.ndarray]  # pictures -> (n, features), rows of NaN if not known
 
 
+LOOKS = ("reencoding", "border", "identity")
+
+
 class Looks:
-    """What changes beside the targets: re-encoding, border and identity, filled block by block.
+    """What changes beside the targets: re-encoding, border and identity.
 
     Attributes:
-        errors, border, identity: (directions, anchors, steps); NaN where not asked for.
+        unmoved: What `see` gives for the unmoved pictures, (anchors, looks).
+        border_unit, identity_unit: What they are counted in.
         reasons: Name of a column of the paths -> why it is null.
     """
 
     def __init__(
         self,
-        plan: Plan,
+        anchors: np.ndarray,
         unmoved: np.ndarray,
         units: np.ndarray,
         decode: Decode,
@@ -51,18 +55,14 @@ class Looks:
     ):
         self.decode, self.encode, self.embed = decode, encode, embed
         self.reasons: dict[str, str] = {}
-        self.errors, self.border, self.identity = (np.full(plan.shape, np.nan) for _ in range(3))
         first, second = pairs_apart(units)
         self.reencoded = np.zeros(len(unmoved), bool)
         if encode is None:
             self.reasons["reencoding_error"] = "no encoder was given"
         else:
-            some = spread_anchors(plan.anchors)
-            self.reencoded[some] = True
-            self.errors[:, some, plan.middle] = self._reencoding(unmoved[some], some)
+            self.reencoded[spread_anchors(anchors)] = True
 
         self.frames = frames(unmoved)
-        self.border[:, :, plan.middle] = 0.0
         self.border_unit = np.nan
         if len(first):
             changes = [
@@ -77,31 +77,43 @@ class Looks:
             self.reasons["background_change"] = "the anchors are all of one person"
 
         self.identity_unit = np.nan
+        self.embedded: np.ndarray | None = None
         if embed is None:
             self.reasons["identity_change"] = "no embedding of identity was given"
-            return
-        self.embedded = np.asarray(embed(unmoved), np.float64)
-        self.identity[:, :, plan.middle] = cosine_distances(self.embedded, self.embedded)
+        else:
+            self.embedded = np.asarray(embed(unmoved), np.float64)
+            self._set_identity_unit(first, second)
+        self.unmoved = self._seen(unmoved, np.arange(len(unmoved)), self.embedded)
+
+    def see(self, pictures: np.ndarray, anchor: np.ndarray) -> np.ndarray:
+        """Moved pictures and the anchor that each came from, (n,) -> (n, looks) in the order of
+        LOOKS, NaN where not asked for."""
+        embed = self.embed
+        embedded = None if embed is None else np.asarray(embed(pictures), np.float64)
+        return self._seen(pictures, anchor, embedded)
+
+    def _seen(
+        self, pictures: np.ndarray, anchor: np.ndarray, embedded: np.ndarray | None
+    ) -> np.ndarray:
+        found = np.full((len(pictures), len(LOOKS)), np.nan)
+        reencoding, border, identity = found.T
+        border[:] = absolute_changes(frames(pictures), self.frames[anchor])
+        some = self.reencoded[anchor]
+        if some.any():
+            reencoding[some] = self._reencoding(pictures[some], anchor[some])
+        if embedded is not None:
+            assert self.embedded is not None
+            identity[:] = cosine_distances(embedded, self.embedded[anchor])
+        return found
+
+    def _set_identity_unit(self, first: np.ndarray, second: np.ndarray) -> None:
+        assert self.embedded is not None
         apart = cosine_distances(self.embedded[first], self.embedded[second])
         apart = apart[np.isfinite(apart)]
         if len(apart) and np.median(apart) > 0:
             self.identity_unit = float(np.median(apart))
         else:
             self.reasons["identity_change"] = "no two unmoved pictures differ in their embedding"
-
-    def see(
-        self, pictures: np.ndarray, direction: np.ndarray, anchor: np.ndarray, step: np.ndarray
-    ) -> None:
-        place = (direction, anchor, step)
-        self.border[place] = absolute_changes(frames(pictures), self.frames[anchor])
-        some = self.reencoded[anchor]
-        if some.any():
-            self.errors[direction[some], anchor[some], step[some]] = self._reencoding(
-                pictures[some], anchor[some]
-            )
-        if self.embed is not None:
-            found = np.asarray(self.embed(pictures), np.float64)
-            self.identity[place] = cosine_distances(found, self.embedded[anchor])
 
     def _reencoding(self, pictures: np.ndarray, anchor: np.ndarray) -> np.ndarray:
         assert self.encode is not None
@@ -125,21 +137,23 @@ def spread_anchors(anchors: np.ndarray) -> np.ndarray:
 
 def paths_table(
     directions: Sequence[Direction],
-    made: np.ndarray,
     plan: Plan,
     cloud: Cloud,
     looks: Looks,
+    seen: np.ndarray,
     detections: pd.DataFrame,
 ) -> pd.DataFrame:
-    """One row a direction and step; one without a step for a direction that was not made."""
-    errors, border, identity = (
-        _known_mean(each) for each in (looks.errors, looks.border, looks.identity)
-    )
+    """One row a direction and step; one without a step for a direction that was not made.
+
+    Args:
+        seen: What looks saw, (directions, anchors, steps, looks).
+    """
+    errors, border, identity = (_known_mean(each) for each in np.moveaxis(seen, -1, 0))
     least = detections.groupby(["direction", "t"])["detected"].min()
     common = "; ".join(f"no {name}: {why}" for name, why in looks.reasons.items())
     rows: list[dict[str, object]] = []
     for index, one in enumerate(directions):
-        if not made[index]:
+        if not plan.made[index]:
             rows.append({"direction": one.name, "kind": one.kind, "reason": one.reason})
             continue
         quantiles = cloud.quantiles(plan.line(index))

@@ -1,6 +1,6 @@
 """Where to go, in which order, and the pictures found there."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 
@@ -12,26 +12,28 @@ Decode = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 class Plan:
-    """Every place to go: directions x anchors x moved steps, numbered in this order."""
+    """Every moved picture: directions that could be made x anchors x moved steps, numbered in this
+    order."""
 
-    def __init__(self, anchors: np.ndarray, vectors: np.ndarray, scale: np.ndarray, t: np.ndarray):
-        self.anchors, self.vectors, self.scale, self.t = anchors, vectors, scale, t
+    def __init__(
+        self,
+        anchors: np.ndarray,
+        vectors: np.ndarray,
+        scale: np.ndarray,
+        t: np.ndarray,
+        made: np.ndarray,
+    ):
+        self.anchors, self.vectors, self.scale, self.t, self.made = anchors, vectors, scale, t, made
         self.middle = len(t) // 2
         self.moved = np.delete(np.arange(len(t)), self.middle)
         self.shape = (len(vectors), len(anchors), len(t))
+        self._each = (int(made.sum()), len(anchors), len(self.moved))
+        self.pictures = int(np.prod(self._each))
 
-    def blocks(self, made: np.ndarray, batch: int) -> Iterator[np.ndarray]:
-        """Numbers of at most `batch` places at a time, of the directions that were made."""
-        each = self.shape[1] * len(self.moved)
-        rows = (np.flatnonzero(made)[:, None] * each + np.arange(each)).ravel()
-        for start in range(0, len(rows), batch):
-            yield rows[start : start + batch]
-
-    def places(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    def places(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """(n,) -> latents (n, latents), and numbers of direction, anchor and step, each (n,)."""
-        shape = (*self.shape[:2], len(self.moved))
-        direction, anchor, step = np.unravel_index(rows, shape)
-        step = self.moved[step]
+        direction, anchor, step = np.unravel_index(numbers, self._each)
+        direction, step = np.flatnonzero(self.made)[direction], self.moved[step]
         length = self.t[step] * self.scale[direction]
         places = self.anchors[anchor] + length[:, None] * self.vectors[direction]
         return places, direction, anchor, step

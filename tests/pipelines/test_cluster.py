@@ -44,6 +44,8 @@ def test_nothing_is_lost_or_doubled_when_a_node_is_killed(finished, tmp_path):
         assert found["same"] and found["rows"] == 200, found
         found = cluster.encode_trial(nodes, finished.folder / "runs" / "small", 5, kill_after=1)
         assert found["same"] and found["rows"] == 260, found
+        found = cluster.intervene_trial(nodes, finished.folder / "runs" / "small", 3, kill_after=1)
+        assert found["same"] and found["rows"] > 1024, found
         runs_of_a_killed_node_are_begun_again(nodes, tmp_path)
         with pytest.raises(DataError, match="cannot do 7"):
             Place("ray", address=nodes.address).each(refuse, [7])

@@ -11,6 +11,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from pipelines.intervene import TABLES
+
 
 @pytest.fixture
 def copied(finished, tmp_path):
@@ -50,6 +52,29 @@ def test_encoding_by_shards_is_encoding(copied):
     own = own["value"].reindex(found.index)
     assert len(found) > 5
     assert (found - own).abs().max() < 1e-4
+
+
+def test_intervening_by_shards_is_intervening(copied):
+    """Bit for bit; a part that is lost is asked for by name."""
+    run = copied.folder / "runs" / "small"
+    tables = [*(run / "tables" / f"{name}.parquet" for name in (*TABLES, "verdicts"))]
+    whole = {path: path.read_bytes() for path in tables}
+    for path in tables:
+        path.unlink()
+    for shard in ("3/3", "1/3"):
+        done = copied("intervene", "runs/small", "--shard", shard)
+        assert done.code == 0, done.err
+    lacking = copied("intervene", "runs/small", "--join")
+    assert lacking.code == 3 and "lacks 1 of 3 parts: 2/3" in lacking.err
+    assert not any(path.exists() for path in tables)
+    done = copied("intervene", "runs/small", "--engine", "processes", "--parts", "3", "--json")
+    assert done.code == 0 and "2 of 3 parts are there already" in done.err, done.err
+    assert {path: path.read_bytes() for path in tables} == whole
+    assert "intervene" not in copied("run", "runs/small").err  # it counts as done
+    # Parts of another experiment are not taken for these.
+    other = copied("intervene", "runs/small", "--anchors", "11", "--join")
+    assert other.code == 3 and "made from other data or settings" in other.err
+    assert {path: path.read_bytes() for path in tables} == whole
 
 
 def test_options_that_exclude_one_another(copied):

@@ -16,7 +16,8 @@ from latentlab.interventions.directions import (
     zero_direction,
 )
 from latentlab.interventions.effects import effects_matrix
-from latentlab.interventions.intervene import intervene, pictures_to_decode
+from latentlab.interventions.experiment import Experiment
+from latentlab.interventions.intervene import intervene
 from latentlab.interventions.looks import spread_anchors
 from latentlab.judges.judge import Judge
 from latentlab.parquet import read_table, write_table
@@ -79,14 +80,21 @@ def real(deviations=(1.0, 1.0, 1.0, 1.0), targets=("a", "b", "c", "d")):
 
 
 def moved(decode, directions=None, *, judges=None, anchors=None, **known):
-    known.setdefault("codes", cloud())
-    known.setdefault("reference", {"pixels": real()})
+    summing_up = ("reference", "active", "correlations", "asked", "resamples", "seed", "batch")
+    how = {name: known.pop(name) for name in (*summing_up, "progress") if name in known}
+    experiment = planned(decode, directions, judges=judges, anchors=anchors, **known)
     return intervene(
+        experiment, **{"reference": {"pixels": real()}, "resamples": 100, "seed": 0, **how}
+    )
+
+
+def planned(decode, directions=None, *, judges=None, anchors=None, **known):
+    return Experiment(
         whole_anchors() if anchors is None else anchors,
         decode,
         judges or [Pixels()],
         latent_directions(NAMES, ALL) if directions is None else directions,
-        **{"resamples": 100, "seed": 0, **known},
+        **{"codes": cloud(), **known},
     )
 
 
@@ -298,7 +306,7 @@ def test_every_anchor_keeps_its_context_and_every_picture_is_made_once():
     results = moved(
         decode, directions, anchors=anchors, judges=[judge], batch=50, progress=done.append
     )
-    total = pictures_to_decode(directions, ANCHORS, 5)
+    total = planned(decode, directions, anchors=anchors).pictures
     assert total == ANCHORS * (1 + 5 * 4)
     assert sum(len(z) for z, _ in seen) == sum(judge.sizes) == sum(done) == total
     assert max(judge.sizes) <= 50
