@@ -476,3 +476,29 @@ def test_a_decoder_or_judge_that_breaks_its_word_is_named():
 
     with pytest.raises(DataError, match="judge pixels gave"):
         moved(linear(np.eye(4)), judges=[Forgetful()])
+
+
+def test_moved_pictures_are_measured_in_parts_and_summed_up_as_if_at_once():
+    experiment = planned(
+        linear(10 * np.eye(4)), encode=lambda pictures: np.zeros((len(pictures), 4))
+    )
+    whole = moved(experiment.decode, encode=experiment.encode)
+    total = len(experiment.ids)
+    assert total == LATENTS * ANCHORS * 4
+    parts = [range(100), range(100, 101), range(101, total)]
+    frames = [frame for rows in parts for frame in experiment.frames(rows, batch=64)]
+    assert [len(frame) for frame in frames] == [64, 36, 1, 64, 64, 64, 27]
+    assert frames[2]["image_id"].tolist() == ["00000100"]
+    one = intervene(
+        experiment, reference={"pixels": real()}, resamples=100, seed=0, measured=iter(frames)
+    )
+    for name in ("interventions", "selectivity", "paths", "responses", "detections"):
+        pd.testing.assert_frame_equal(getattr(one, name), getattr(whole, name))
+    for wrong, said in (
+        (frames[:-1], f"Only {total - 27} of {total}"),
+        (frames[::-1], "something else"),
+        ([*frames, frames[-1]], "something else"),
+        ([frame.rename(columns={"pixels: a": "pixels: z"}) for frame in frames], "something else"),
+    ):
+        with pytest.raises(DataError, match=said):
+            experiment.filled(wrong)
