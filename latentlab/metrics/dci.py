@@ -1,5 +1,6 @@
 """DCI: disentanglement, completeness and informativeness from estimators that predict factors."""
 
+import warnings
 from typing import Literal
 
 import numpy as np
@@ -42,7 +43,7 @@ def dci(
         `dci_disentanglement` and `dci_completeness`, in [0, 1], 0 where no latent helps; see
         `importance`. `dci_informativeness`: the mean over the factors of the accuracy for classes
         and of R squared for numbers, on test. With settings of all three: `importance`, latent ->
-        factor -> share.
+        factor -> share; `unconverged`: factors whose lasso wanted more steps.
 
     Raises:
         DataError: A value is missing or infinite, or the tables do not fit one another.
@@ -58,7 +59,9 @@ def dci(
     if estimator == "fast_trees":
         importance, scores = _fast_trees(given, numbers)
     else:
-        importance, scores = _one_by_one(given, numbers, estimator, seed)
+        importance, scores, unfinished = _one_by_one(given, numbers, estimator, seed)
+        if estimator == "lasso":
+            settings["unconverged"] = unfinished
     settings |= {
         "scores": dict(
             zip(given.factors, np.where(numbers, "r2", "accuracy").tolist(), strict=True)
@@ -105,8 +108,9 @@ def _fast_trees(given: Samples, numbers: list[bool]) -> tuple[np.ndarray, list[f
 
 def _one_by_one(
     given: Samples, numbers: list[bool], estimator: Estimator, seed: int
-) -> tuple[np.ndarray, list[float]]:
-    """Importances, (latents, factors), and scores on test, by scikit-learn."""
+) -> tuple[np.ndarray, list[float], list[str]]:
+    """Importances, (latents, factors), scores on test, and factors whose lasso did not converge,
+    by scikit-learn."""
     # On use: it takes a second to load, and who reads a table of metrics need not wait for it.
     from sklearn.ensemble import (
         GradientBoostingClassifier,
@@ -114,6 +118,7 @@ def _one_by_one(
         RandomForestClassifier,
         RandomForestRegressor,
     )
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LassoCV
 
     made = {
@@ -126,11 +131,16 @@ def _one_by_one(
     z, test_z = given.codes.to_numpy(np.float64), given.test_codes.to_numpy(np.float64)
     if estimator == "lasso":
         z, test_z = given.standardised()
-    columns, scores = [], []
+    columns, scores, unfinished = [], [], []
     for name, number in zip(given.factors, numbers, strict=True):
-        model = made[estimator, number]().fit(z, given.factors[name].to_numpy())
+        model = made[estimator, number]()
+        with warnings.catch_warnings():  # one for every fold and penalty; what counts is the last
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(z, given.factors[name].to_numpy())
+        if estimator == "lasso" and model.n_iter_ >= model.max_iter:
+            unfinished.append(str(name))
         weights = model.coef_ if estimator == "lasso" else model.feature_importances_
         columns.append(np.abs(weights))
         answer, truth = model.predict(test_z), given.test_factors[name].to_numpy()
         scores.append(explained(answer, truth) if number else float(np.mean(answer == truth)))
-    return np.column_stack(columns), scores
+    return np.column_stack(columns), scores, unfinished

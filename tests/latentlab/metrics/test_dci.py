@@ -1,4 +1,7 @@
+import warnings
+
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import entropy
 from sklearn.ensemble import GradientBoostingClassifier
@@ -56,3 +59,17 @@ def test_continuous_factors_are_predicted_as_numbers():
     settings = dci(*given, estimator="fast_trees")["dci_informativeness"].settings
     assert settings["scores"] == {"x": "accuracy", "y": "accuracy", "size": "r2"}
     assert settings["informativeness"]["size"] > 0.9
+
+
+def test_a_lasso_that_did_not_converge_is_told_once_by_name_and_not_by_warnings():
+    codes, factors, test_codes, test_factors = halves(*codes_and_factors(0, images=400))
+    found = dci(codes, factors, test_codes, test_factors, estimator="lasso")
+    assert found[NAMES[0]].settings["unconverged"] == []
+    rng = np.random.default_rng(0)  # latents that are nearly one another
+    common, own = rng.standard_normal((len(codes), 1)), rng.standard_normal(codes.shape)
+    codes = pd.DataFrame(common + 0.03 * own, columns=codes.columns, index=codes.index)
+    factors = factors.assign(x=own[:, 0] - own[:, 1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = dci(codes, factors, test_codes, test_factors, estimator="lasso")
+    assert "x" in found[NAMES[0]].settings["unconverged"]
