@@ -102,7 +102,10 @@ class Intervening:
         given, targets = pictures_for(model.eval(), data), data.targets()
         directions = run.table("directions")
         encode = None if model.conditions else _encoder(model)
-        judges = ready_judges(self.work, targets, encode, directions["target"].unique().tolist())
+        with self.work.arithmetic():
+            judges = ready_judges(
+                self.work, targets, encode, directions["target"].unique().tolist()
+            )
         return set_out(
             self.latents,
             targets,
@@ -135,7 +138,7 @@ class Intervening:
         work = self.work
         experiment = self.trial.experiment
         count = experiment.pictures if measured is None else len(experiment.anchors)
-        with console.progress("intervene", count, "pictures") as advance:
+        with work.arithmetic(), console.progress("intervene", count, "pictures") as advance:
             found = self.trial.examined(
                 references=work.config.intervene.references,
                 resamples=work.config.probe.resamples,
@@ -155,7 +158,7 @@ def ensure_intervened(work: "Workspace", *, fresh: bool = False) -> None:
     stage = intervening.stage
     if stage.current and not fresh:
         return
-    with stage.recorded(), work.arithmetic():
+    with stage.recorded():
         intervening.write()
 
 
@@ -199,7 +202,7 @@ def _ensure_joined(work: "Workspace", overrides: tuple[str, ...], asked: Asked) 
     from latentlab.shards import every
 
     intervening, place = Intervening(work), work.run.path.resolve()
-    with intervening.stage.recorded(), work.arithmetic():
+    with intervening.stage.recorded():
         parts = intervening.parts
         if asked.engine is not None:
             # Parts at a time are as many as there are cores, so each keeps to one.
