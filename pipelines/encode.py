@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from latentlab.shards import Parts
     from pipelines.stages import Stage, Workspace
 
+NAMED = 1 << 20  # images whose names are in memory at a time; a row group of the samples table
+
 # What the columns of latents are, by their name.
 SAID = {
     "mu": "means of the posterior",
@@ -102,17 +104,21 @@ class Encoding:
 
         config, data = self.work.config, self.work.data
         rows = range(self.images) if rows is None else rows
+        batch, pictures = config.encode.batch_size, pictures_for(self.model, data, rows)
+        step = max(batch, NAMED - NAMED % batch)
         with self.work.arithmetic():
-            yield from encode_images(
-                self.model,
-                pictures_for(self.model, data, rows),
-                data.samples_of(rows, ["image_id", "split"]),
-                **config.encode.model_dump(),
-                device=choose_device(config.train.device),
-                seed=config.seed,
-                first=rows.start,
-                progress=progress,
-            )
+            for start in range(rows.start, rows.stop, step):
+                these = range(start, min(start + step, rows.stop))
+                yield from encode_images(
+                    self.model,
+                    pictures,
+                    data.samples_of(these, ["image_id", "split"]),
+                    **config.encode.model_dump(),
+                    device=choose_device(config.train.device),
+                    seed=config.seed,
+                    first=start,
+                    progress=progress,
+                )
 
 
 def ensure_encoded(work: "Workspace", *, fresh: bool = False) -> None:

@@ -20,6 +20,7 @@ from latentlab.interventions.paths import (
 from latentlab.interventions.plan import Decode, Plan, decoded
 
 REENCODED = 10  # anchors whose pictures go through the model again, which takes as long as the rest
+PAIRED = 256  # anchors whose pictures are compared with one another, to have a unit of change
 FAR = 0.99  # of the codes lie closer to the middle than a place that counts as outside
 
 PATH_COLUMNS = {
@@ -55,12 +56,13 @@ class Looks:
     ):
         self.decode, self.encode, self.embed = decode, encode, embed
         self.reasons: dict[str, str] = {}
-        first, second = pairs_apart(units)
+        paired = np.sort(spread_anchors(anchors, PAIRED))
+        first, second = (paired[side] for side in pairs_apart(units[paired]))
         self.reencoded = np.zeros(len(unmoved), bool)
         if encode is None:
             self.reasons["reencoding_error"] = "no encoder was given"
         else:
-            self.reencoded[spread_anchors(anchors)] = True
+            self.reencoded[spread_anchors(anchors, REENCODED)] = True
 
         self.frames = frames(unmoved)
         self.border_unit = np.nan
@@ -121,17 +123,17 @@ class Looks:
         return squared_errors(pictures, again)
 
 
-def spread_anchors(anchors: np.ndarray) -> np.ndarray:
-    """Which REENCODED anchors to take: evenly over their order by code, so that the order in which
-    they were given changes nothing.
+def spread_anchors(anchors: np.ndarray, count: int) -> np.ndarray:
+    """Which anchors to take: evenly over their order by code, so that the order in which they were
+    given changes nothing.
 
     Args:
         anchors: Codes, (anchors, latents).
 
     Returns:
-        Their numbers, (at most REENCODED,).
+        Their numbers, (at most `count`,).
     """
-    spread = np.linspace(0, len(anchors) - 1, min(REENCODED, len(anchors)))
+    spread = np.linspace(0, len(anchors) - 1, min(count, len(anchors)))
     return np.asarray(np.lexsort(anchors.T)[np.round(spread).astype(int)])
 
 

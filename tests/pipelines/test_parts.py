@@ -11,7 +11,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from latentlab.artifacts import DataFolder
+from pipelines.encode import Encoding
 from pipelines.intervene import TABLES
+from pipelines.stages import open_workspace
 
 
 @pytest.fixture
@@ -52,6 +55,22 @@ def test_encoding_by_shards_is_encoding(copied):
     own = own["value"].reindex(found.index)
     assert len(found) > 5
     assert (found - own).abs().max() < 1e-4
+
+
+def test_names_are_read_a_block_at_a_time(finished, monkeypatch):
+    work = open_workspace(finished.folder / "runs" / "small")
+    whole = pd.read_parquet(work.run.latents_path)
+    monkeypatch.setattr("pipelines.encode.NAMED", 150)  # two batches of 64
+    asked = []
+    read = DataFolder.samples_of
+    monkeypatch.setattr(
+        DataFolder,
+        "samples_of",
+        lambda data, rows, *more: asked.append(rows) or read(data, rows, *more),
+    )
+    found = pd.concat(Encoding(work).frames(), ignore_index=True)
+    assert asked == [range(128), range(128, 256), range(256, 260)]
+    pd.testing.assert_frame_equal(found, whole, check_dtype=False)
 
 
 def test_intervening_by_shards_is_intervening(copied):

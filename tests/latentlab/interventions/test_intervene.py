@@ -18,7 +18,7 @@ from latentlab.interventions.directions import (
 from latentlab.interventions.effects import effects_matrix
 from latentlab.interventions.experiment import Experiment
 from latentlab.interventions.intervene import intervene
-from latentlab.interventions.looks import spread_anchors
+from latentlab.interventions.looks import REENCODED, spread_anchors
 from latentlab.judges.judge import Judge
 from latentlab.parquet import read_table, write_table
 
@@ -350,7 +350,7 @@ def test_the_way_out_of_the_data_is_shown():
     assert path["reencoding_error"].loc[0.0] == 0.0 and np.isnan(path["reencoding_ratio"]).all()
     lossy = moved(linear(10 * np.eye(4)), encode=lambda pictures: np.ones((len(pictures), 4)))
     ratio = lossy.paths.set_index(["direction", "t"])["reencoding_ratio"]
-    off = whole_anchors()[spread_anchors(whole_anchors())] - 1.0
+    off = whole_anchors()[spread_anchors(whole_anchors(), REENCODED)] - 1.0
     for t in (-2.0, 0.0, 2.0):
         expected = np.square(off + t * np.eye(LATENTS)[0]).sum() / np.square(off).sum()
         assert ratio.loc[("mu_000", t)] == pytest.approx(expected)
