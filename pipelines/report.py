@@ -114,7 +114,7 @@ def gather(work: "Workspace") -> "Contents":
         neighbours=report_training.neighbours(work, model, given, latents, drawn, draws),
         census=report_training.data_census(targets, data),
         playground=report_playground.playground(
-            work, model, latents, dimensions, verdicts, probed, tables.get("moves")
+            work, model, latents, targets, dimensions, verdicts, probed, tables.get("moves")
         ),
     )
     return contents if config.report.faces else without_pictures(contents)

@@ -6,6 +6,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from latentlab.artifacts import Targets
     from latentlab.models.vae import VAE
     from pipelines.stages import Workspace
     from reports.playground import Axis, LiveDecoder, NoDecoder, Reader
@@ -20,6 +21,7 @@ def playground(
     work: "Workspace",
     model: "VAE",
     latents: "pd.DataFrame",
+    targets: "Targets",
     dimensions: "pd.DataFrame",
     verdicts: "pd.DataFrame",
     probed: "dict[str, np.ndarray]",
@@ -56,7 +58,7 @@ def playground(
         program = portable(model, _moved(inputs, axes, work.config.seed))
     except NotPortable as error:
         return NoDecoder(str(error))
-    readers, unread = _readers(work, names)
+    readers, unread = _readers(work, targets, names)
     return LiveDecoder(
         program=program,
         images=tuple(chosen),
@@ -152,7 +154,9 @@ def _moved(inputs: "np.ndarray", axes: "tuple[Axis, ...]", seed: int) -> "np.nda
     return codes
 
 
-def _readers(work: "Workspace", names: list[str]) -> "tuple[tuple[Reader, ...], str]":
+def _readers(
+    work: "Workspace", targets: "Targets", names: list[str]
+) -> "tuple[tuple[Reader, ...], str]":
     """The probes, and why there are none."""
     from latentlab.parquet import read_table
     from latentlab.probes.weights import weights_of
@@ -161,7 +165,6 @@ def _readers(work: "Workspace", names: list[str]) -> "tuple[tuple[Reader, ...], 
     path = work.run.table_path("probe_weights")
     if not path.is_file():
         return (), "this run was probed before probes were kept; `latentlab probe` keeps them"
-    targets = work.data.targets()
     readers = []
     for target, (_, coefficients, intercept) in weights_of(read_table(path), names).items():
         role = targets.roles[target]
