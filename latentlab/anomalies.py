@@ -35,7 +35,7 @@ def rank_anomalies(latents: pd.DataFrame, pixels: int) -> pd.DataFrame:
     """
     for name in ("image_id", "split", "log_likelihood"):
         if name not in latents.columns:
-            raise DataError(f"The latents table has no column {name}.")
+            raise DataError(f"The latents table has no column {name}. Encode again.")
     if latents.empty:
         raise DataError("The latents table has no row. Encode some images first.")
     where = "the latents table, column log_likelihood"

@@ -143,7 +143,9 @@ class Blocks:
                     self._check_block(file, number)
                     right[number] = 1
         except OSError as error:
-            raise DataError(f"{self.path} cannot be read: {error.strerror or error}.") from error
+            raise DataError(
+                f"{self.path} cannot be read: {error.strerror or error}. See that it may be."
+            ) from error
 
     def _check_block(self, file: Any, number: int) -> None:
         found, left = hashlib.sha256(), self.block
@@ -190,7 +192,9 @@ def check_array(blocks: Blocks, shape: tuple[int, ...], rows: range | None = Non
         if not same or path.stat().st_size != len(header) + shape[0] * width:
             raise blocks.damaged()
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise DataError(
+            f"{path} cannot be read: {error.strerror or error}. See that it may be."
+        ) from error
     wanted = range(shape[0]) if rows is None else rows
     blocks.check(len(header) + wanted.start * width, len(header) + wanted.stop * width)
 

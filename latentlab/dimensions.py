@@ -93,5 +93,7 @@ def _logvar(latents: pd.DataFrame, names: list[str]) -> np.ndarray | None:
     if len(lacking) == len(wanted):
         return None
     if lacking:
-        raise DataError(f"The latents table has logvar columns, but no {lacking[0]}.")
+        raise DataError(
+            f"The latents table has logvar columns, but no {lacking[0]}. Give all, or none."
+        )
     return latents[wanted].to_numpy(np.float64)

@@ -145,7 +145,7 @@ def _on_ray(
                     reason = str(error).strip().partition("\n")[0]
                     raise DataError(
                         f"part {part} was lost {RETRIES + 1} times with its process or machine:"
-                        f" {reason}"
+                        f" {reason}. If memory ran out use more --parts or fewer --workers."
                     ) from error
                 on_done(part)
     finally:

@@ -142,7 +142,9 @@ def check_array(path: Path, shape: tuple[int, ...], digest: str) -> None:
         about = path.stat()
         _check_array(path, shape, digest, (about.st_size, about.st_mtime_ns, about.st_ino))
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise DataError(
+            f"{path} cannot be read: {error.strerror or error}. See that it may be."
+        ) from error
 
 
 @functools.lru_cache(maxsize=16)  # errors are not kept

@@ -53,6 +53,7 @@ class CelebA:
                 f"none of the {len(pictures):,} pictures in {self.root} is among the"
                 f" {attributes.rows:,} rows of list_attr_celeba (such as"
                 f" {attributes.values.index[0] if len(rows) else 'none that is good'})."
+                " Give the labels of these pictures, or their folder as source.root."
             )
         refused = [
             *(

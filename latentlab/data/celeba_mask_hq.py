@@ -311,10 +311,12 @@ def read_mapping(path: Path) -> pd.Series:
     """
     rows = labels.read_rows(path)
     if rows.cells.shape[1] != 2:
-        raise DataError(f"{path} has {rows.cells.shape[1] + 1} columns, where 3 are expected.")
+        raise DataError(
+            f"{path} has {rows.cells.shape[1] + 1} columns, where 3 are expected. Fetch it again."
+        )
     serious = [refusal for refusal in rows.refused if not refusal.harmless]
     if serious:
-        raise DataError(f"{path}: {serious[0].name} {serious[0].reason}.")
+        raise DataError(f"{path}: {serious[0].name} {serious[0].reason}. Fetch it again.")
     row_of = {key: row for row, key in enumerate(rows.keys) if key != "idx"}  # the header
     wrong = [key for key in row_of if _number(key) < 0]
     if wrong:

@@ -86,7 +86,7 @@ class DSprites:
         if len(stored.shape) != 2 or stored.shape[0] != count or stored.shape[1] not in (5, 6):
             raise DataError(
                 f"{self._path}: {name} has the shape {stored.shape}; ({count}, 6) is expected, or"
-                f" ({count}, 5) without the colour."
+                f" ({count}, 5) without the colour. Fetch it again."
             )
         return stored.take(np.arange(count))
 

@@ -287,7 +287,9 @@ def _drawn_split(count: int, seed: int) -> np.ndarray:
 def _ids(rows: labels.Rows, cells: pd.Series) -> pd.Series:
     ids = cells.str.strip()
     if (ids == "").any():
-        raise DataError(f"{rows.path}: image_id is missing in {_place(rows, ids == '')}.")
+        raise DataError(
+            f"{rows.path}: image_id is missing in {_place(rows, ids == '')}. Name the face."
+        )
     if not ids.is_unique:
         again = ids.duplicated()
         name = ids[again].iloc[0]
@@ -303,7 +305,7 @@ def _splits(rows: labels.Rows) -> np.ndarray:
     if bad:
         row, reason = min(bad.items())
         where = _place(rows, np.arange(len(split)) == row)
-        raise DataError(f"{rows.path}: the face of {where} {reason}.")
+        raise DataError(f"{rows.path}: the face of {where} {reason}. Mend it.")
     return split.to_numpy(dtype=object)
 
 
@@ -344,7 +346,9 @@ def _either(words: Sequence[str]) -> str:
 def _checked(factors: pd.DataFrame, name: str) -> np.ndarray:
     factor = FACTORS[name]
     if name not in factors:
-        raise DataError(f"the factor {name} is missing: a face needs all of {', '.join(FACTORS)}.")
+        raise DataError(
+            f"the factor {name} is missing: a face needs all of {', '.join(FACTORS)}. Add it."
+        )
     values = factors[name].to_numpy(np.float64)
     wrong = ~((values >= factor.low) & (values <= factor.high))
     if wrong.any():

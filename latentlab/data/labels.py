@@ -281,6 +281,7 @@ def _pairs(path: Path, name: str) -> Rows:
     if rows.cells.shape[1] != 1:
         raise DataError(
             f"{path} has {rows.cells.shape[1] + 1} columns; file name and {name} are expected."
+            " Fetch it again."
         )
     rows.cells.columns = [name]
     return rows

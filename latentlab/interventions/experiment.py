@@ -139,12 +139,18 @@ class Experiment:
         for frame in frames:
             ids = self.ids[seen : seen + len(frame)]
             if frame["image_id"].tolist() != ids or list(frame)[1:] != [*columns]:
-                raise DataError("The moved pictures that were measured are of something else.")
+                raise DataError(
+                    "The moved pictures that were measured are of something else."
+                    " Make the parts again."
+                )
             _, direction, anchor, step = plan.places(np.arange(seen, seen + len(frame)))
             values[direction, anchor, step] = frame[list(columns)].to_numpy(np.float64)
             seen += len(frame)
         if seen != len(self.ids):
-            raise DataError(f"Only {seen} of {len(self.ids)} moved pictures were measured.")
+            raise DataError(
+                f"Only {seen} of {len(self.ids)} moved pictures were measured."
+                " Make the other parts."
+            )
         return values
 
 

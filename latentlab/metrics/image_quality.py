@@ -151,7 +151,9 @@ def perceptual_distance(
         network.load_state_dict(_weights(backbone))
         channels = [_weights(heads)[f"lin{layer}.model.1.weight"] for layer in range(5)]
     except (RuntimeError, KeyError) as error:
-        raise DataError(f"{backbone} and {heads} are not the weights of LPIPS: {error}.") from error
+        raise DataError(
+            f"{backbone} and {heads} are not the weights of LPIPS: {error}. Fetch both again."
+        ) from error
     network.eval()
     shift = torch.tensor([-0.030, -0.088, -0.188])[:, None, None]
     scale = torch.tensor([0.458, 0.448, 0.450])[:, None, None]

@@ -433,7 +433,7 @@ def _named(latents: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
             hint = f"Did you mean {close[0]}?" if close else f"It has {', '.join(known[:12])}."
             raise DataError(f"The latents table has no column {name}. {hint}")
         if not pd.api.types.is_numeric_dtype(latents[name]):
-            raise DataError(f"Column {name} of the latents table is not numeric.")
+            raise DataError(f"Column {name} of the latents table is not numeric. Leave it out.")
         check_finite(latents[name], latents["image_id"], f"the latents table, column {name}")
     made = latents[[name for name in ("image_id", "split") if name in known]].copy()
     for index, name in enumerate(columns):

@@ -50,7 +50,9 @@ def pixel_components(
         )
     train = np.flatnonzero((samples["split"] == "train").to_numpy())
     if not len(train):
-        raise DataError("No image is of the split train, so no components can be fitted.")
+        raise DataError(
+            "No image is of the split train, so no components can be fitted. Give some that are."
+        )
     draw = numpy_generator(seed, "pixel components")
     if len(train) > FIT_IMAGES:
         train = np.sort(draw.choice(train, FIT_IMAGES, replace=False))

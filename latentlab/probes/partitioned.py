@@ -140,7 +140,7 @@ class ParquetSource:
             yield from self._parts(table, known, places)
         if not found:
             where = f"of the split {self.split!r} " if self.split else ""
-            raise DataError(f"{self.latents[0].parent} has no row {where}to fit to.")
+            raise DataError(f"{self.latents[0].parent} has no row {where}to fit to. Give some.")
 
     def _parts(
         self, table: pa.Table, labels: pa.Table | None, places: np.ndarray

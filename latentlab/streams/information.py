@@ -69,7 +69,10 @@ def information(tables: Tables, factors: Sequence[str], bins: int = BINS) -> Inf
             for one, column in zip(ranges, columns, strict=True):
                 one.add(slab.values[known, column])
     if not np.isfinite(low).all():
-        raise DataError(f"No image of {tables.label_files[0].parent} has all factors known.")
+        raise DataError(
+            f"No image of {tables.label_files[0].parent} has all factors known."
+            " Leave some factors out."
+        )
     cuts = [
         edges_between(*ends, bins)
         for ends in zip(low.astype(precision), high.astype(precision), strict=True)

@@ -98,7 +98,9 @@ def numbers(column: pa.ChunkedArray, name: str) -> np.ndarray:
             column = column.cast(pa.float64())
         return np.asarray(column.to_numpy())
     except pa.ArrowException as error:
-        raise DataError(f"Column {name} does not hold numbers ({column.type}).") from error
+        raise DataError(
+            f"Column {name} does not hold numbers ({column.type}). Leave it out."
+        ) from error
 
 
 def parquet_files(given: Path | Sequence[Path]) -> list[Path]:

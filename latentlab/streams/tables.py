@@ -196,7 +196,9 @@ class Tables:
             table, known = table.filter(kept), known.filter(kept)
         values = self._columns(known, list(self.roles))
         if np.isinf(values).any():
-            raise DataError(f"{self.label_files[0].parent} holds a label that is infinite.")
+            raise DataError(
+                f"{self.label_files[0].parent} holds a label that is infinite. Leave it empty."
+            )
         for index, (name, role) in enumerate(self.roles.items()):
             column = values[:, index]
             if role == "attribute" and not np.isin(column[~np.isnan(column)], (0.0, 1.0)).all():
@@ -217,7 +219,7 @@ class Tables:
             row, column = np.argwhere(~np.isfinite(found))[0]
             raise DataError(
                 f"{self.latent_files[0].parent}: {names[column]} is missing or infinite for"
-                f" image_id {table['image_id'][int(row)].as_py()!r}."
+                f" image_id {table['image_id'][int(row)].as_py()!r}. Leave it out."
             )
         return found
 
