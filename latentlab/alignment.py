@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from latentlab.artifacts import LARGEST, ROLES, SPLITS, Targets, latent_columns
+from latentlab.artifacts import LARGEST, SPLITS, Targets, latent_columns, target_numbers
 from latentlab.errors import DataError
 
 # Missing is NaN in memory, as pandas 3 reads it back, and null in the file; never the text "None".
@@ -64,7 +64,10 @@ def align(latents: pd.DataFrame, targets: Targets) -> Aligned:
             else "The targets hold no image. Give those of the latents."
         )
     values = pd.DataFrame(
-        {name: _numbers(targets.values[name], name, role) for name, role in targets.roles.items()},
+        {
+            name: target_numbers(targets.values[name], name, role)
+            for name, role in targets.roles.items()
+        },
         index=known,
     )
     identity = None if targets.identity is None else targets.identity.reindex(ids)
@@ -153,26 +156,6 @@ _NUMBERS = {"value", "low", "high", "baseline", "penalty", "p_first", "p", "q", 
 
 def _is_logvar(column: object) -> bool:
     return str(column).startswith("logvar_")
-
-
-def _numbers(column: pd.Series, name: str, role: str) -> np.ndarray:
-    """One target as float64; what is unknown becomes NaN."""
-    if role not in ROLES:
-        raise DataError(f"Target {name} has the role {role!r}; known are {', '.join(ROLES)}.")
-    try:
-        if role == "attribute":
-            column = column.astype("boolean")
-        numbers = column.to_numpy(np.float64, na_value=np.nan)
-    except (TypeError, ValueError) as error:
-        kind = "true, false or missing" if role == "attribute" else "numbers or missing"
-        raise DataError(f"Target {name} ({role}) must hold {kind}: {error}.") from error
-    endless = np.abs(numbers) > LARGEST
-    if endless.any():
-        raise DataError(
-            f"Target {name} is infinite or nearly so for image_id {column.index[endless][0]!r}."
-            " Correct it, or leave it empty."
-        )
-    return numbers
 
 
 def _groups(identity: pd.Series | None) -> np.ndarray | None:

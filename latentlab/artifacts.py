@@ -119,6 +119,30 @@ class Targets:
     identity: pd.Series | None = None
 
 
+def target_numbers(column: pd.Series, name: str, role: str) -> np.ndarray:
+    """One target as float64; what is unknown becomes NaN.
+
+    Raises:
+        DataError: It holds what is no value of this role, or is infinite or nearly so.
+    """
+    if role not in ROLES:
+        raise DataError(f"Target {name} has the role {role!r}; known are {', '.join(ROLES)}.")
+    try:
+        if role == "attribute":
+            column = column.astype("boolean")
+        numbers = column.to_numpy(np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        kind = "true, false or missing" if role == "attribute" else "numbers or missing"
+        raise DataError(f"Target {name} ({role}) must hold {kind}: {error}.") from error
+    endless = np.abs(numbers) > LARGEST
+    if endless.any():
+        raise DataError(
+            f"Target {name} is infinite or nearly so for image_id {column.index[endless][0]!r}."
+            " Correct it, or leave it empty."
+        )
+    return numbers
+
+
 @dataclass(frozen=True)
 class DataFolder:
     """A data folder that exists; `DataFolder.open` refuses any other path."""
@@ -276,7 +300,11 @@ class DataFolder:
         return parquet.write_table(self.landmarks_path, table)
 
     def targets(self) -> Targets:
-        """Attributes, factors and, where measured, face statistics, aligned by image."""
+        """Attributes, factors and, where measured, face statistics, aligned by image.
+
+        Raises:
+            DataError: One holds what is no value of its role; or as `samples`, `landmarks`.
+        """
         samples = self.samples().set_index("image_id")
         columns: dict[str, list[str]] = self.description["columns"]
         roles = {name: role for role in ROLES for name in columns.get(role, [])}
@@ -299,6 +327,8 @@ class DataFolder:
                 )
             values = values.join(measured, how="left", validate="one_to_one")
             roles |= dict.fromkeys(map(str, measured.columns), "statistic")
+        for name, role in roles.items():
+            target_numbers(values[name], name, role)
         identity = samples.get("identity")
         return Targets(values, roles, identity)
 

@@ -8,6 +8,8 @@ import pytest
 
 from latentlab import artifacts, parquet
 from latentlab.artifacts import DataFolder, RunFolder
+from latentlab.data.faces import Faces
+from latentlab.data.prepared import prepare
 from latentlab.errors import DataError, MissingArtifactError
 
 
@@ -84,3 +86,26 @@ def test_a_missing_table_names_the_stage_that_makes_it(tmp_path):
 def test_a_table_without_its_columns_is_a_bug(tmp_path):
     with pytest.raises(ValueError, match="lacks the columns"):
         RunFolder(tmp_path).write_table("probes", pd.DataFrame({"target": ["Smiling"]}))
+
+
+def test_what_was_measured_must_fit_the_images_and_be_numbers(tmp_path):
+    """Every stage reads the targets here, so all refuse what one of them would."""
+    data = prepare(Faces(limit=20), "faces", tmp_path / "data", side=28)
+    ids = data.samples()["image_id"]
+    faces = pd.DataFrame({"image_id": ids, "detected": True, "mouth": np.linspace(0, 1, 20)})
+    data.write_landmarks(faces)
+    found = data.targets()
+    assert found.roles["mouth"] == "statistic"
+    assert found.values["mouth"].tolist() == faces["mouth"].tolist()
+    data.write_landmarks(faces.assign(mouth=faces["mouth"].where(ids != ids[3])))
+    assert data.targets().values["mouth"].isna().sum() == 1
+    endless = faces.assign(mouth=faces["mouth"].where(ids != ids[3], -np.inf))
+    for wrong, said in (
+        (endless, f"for image_id '{ids[3]}'"),
+        (faces.assign(mouth="wide"), "must hold numbers"),
+        (faces.rename(columns={"mouth": "smile"}), "both have a column smile"),
+        (pd.concat([faces, faces[:1]]), "more than once"),
+    ):
+        data.write_landmarks(wrong)
+        with pytest.raises(DataError, match=said):
+            data.targets()
