@@ -127,6 +127,11 @@ def test_what_a_run_lacks_is_a_null_with_its_reason():
     assert "no target has it in every run" in shared["reason"]
 
 
+def of_models(table):
+    """Its rows that are of no target, by number and group."""
+    return table[table["target"].isna()].set_index(["number", "group"])
+
+
 def test_udr_tells_groups_that_find_the_same_latents_from_those_that_do_not():
     same = np.random.default_rng(99).standard_normal((made.IMAGES, made.LATENTS))
     runs = []
@@ -136,7 +141,7 @@ def test_udr_tells_groups_that_find_the_same_latents_from_those_that_do_not():
         runs.append(made.run(4.0, seed, latents=made.latents(seed, other, 0.1)))
     groups = group_runs(runs)
     values = values_of(runs, groups)
-    table = summarize(values, groups).set_index(["number", "group"])
+    table = of_models(summarize(values, groups))
     for metric in MODEL_METRICS:
         alike, unlike = table.loc[(metric, "beta 1")], table.loc[(metric, "beta 4")]
         assert alike["mean"] > 0.7 > 0.3 > unlike["mean"]
@@ -160,7 +165,7 @@ def test_a_baseline_stands_beside_its_score():
     runs[0].metrics["baseline"] = 0.02
     runs[1].metrics["baseline"] = 0.04
     groups = group_runs(runs)
-    table = summarize(values_of(runs, groups), groups).set_index(["number", "group"])
+    table = of_models(summarize(values_of(runs, groups), groups))
     assert table.loc[("mutual_information_gap", "beta 1"), "baseline"] == pytest.approx(0.03)
     assert np.isnan(table.loc[("kl", "beta 1"), "baseline"])
     attributes = table.loc[("probe_attribute", "beta 1")]
