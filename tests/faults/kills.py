@@ -265,13 +265,14 @@ def _expect_finished(
     leaves what an unbroken one leaves."""
     for problem in half_written(folder):
         count.expect(False, f"{moment}: {problem}")
-    pages = _pages(folder)
+    pages = _pages_of_done(folder)
     again = warm(own.words(number), folder)
     count.expect(again.code == 0, f"{moment}, then again: exit {again.code}: {again.said}")
     different = own.unlike(folder)
     count.expect(not different, f"{moment}, then again: {different} differ")
     count.expect(not unfinished(folder), f"{moment}, then again: left {unfinished(folder)}")
-    new = [name for name, page in _pages(folder).items() if pages.get(name, page) != page]
+    found = _pages_of_done(folder)
+    new = [name for name, page in pages.items() if found.get(name) != page]
     count.expect(not new, f"{moment}, then again: {new} done twice")
     if (folder / "sweep").exists():
         states = SweepFolder(folder / "sweep").states()
@@ -279,7 +280,11 @@ def _expect_finished(
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _pages(folder: Path) -> dict[str, int]:
-    """The report of every finished run of a sweep, and which file it is."""
-    pages = (folder / "sweep" / "runs").glob("*/report.html")
-    return {page.parent.name: page.stat().st_ino for page in pages}
+def _pages_of_done(folder: Path) -> dict[str, int]:
+    """The report of every run of a sweep that was done, and which file it is. One that was killed
+    between its page and its end writes the page again."""
+    if not (folder / "sweep").exists():
+        return {}
+    sweep = SweepFolder(folder / "sweep")
+    done = [name for name, state in sweep.states().items() if state == "done"]
+    return {name: (sweep.run_path(name) / "report.html").stat().st_ino for name in done}
