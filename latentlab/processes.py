@@ -10,32 +10,62 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from multiprocessing.process import BaseProcess
+from types import FrameType
+from typing import Any
 
 PATIENCE = 5.0  # seconds in which a process that is told to end may remove what it has not finished
 
 
 @contextlib.contextmanager
 def interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C and SIGTERM back. Processes started meanwhile never hear Ctrl-C: who started them
-    ends them."""
+    """Hold the first Ctrl-C or SIGTERM back until the block ends; a second is heard at once.
+    Processes started meanwhile never hear Ctrl-C: who started them ends them.
+
+    A SIGTERM is held too, or it might leave a process that was started and not told what to do.
+    """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    # A SIGTERM waits too, or it might leave a process that was started and not told what to do; but
-    # here alone, since who started processes ends them by it.
+    if threading.current_thread() is not threading.main_thread():  # where no signal is heard
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        return
     late: list[int] = []
-    handler = None
-    if threading.current_thread() is threading.main_thread():
-        handler = signal.signal(signal.SIGTERM, lambda number, frame: late.append(number))
+    earlier: dict[int, Any] = {}
+
+    def restore() -> None:
+        while earlier:
+            signal.signal(*earlier.popitem())
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def note(number: int, frame: FrameType | None) -> None:
+        late.append(number)
+        if len(late) == 2:
+            restore()
+            with contextlib.suppress(KeyboardInterrupt):  # of the first, which the second overtakes
+                signal.raise_signal(late[0])
+            signal.raise_signal(late[1])
+
+    over = threading.Event()
+    # What is started inherits that this thread blocks Ctrl-C, which comes to the other thread then
+    # and is noted here. Were it blocked for all threads, two would count as one.
+    listener = threading.Thread(target=over.wait, daemon=True)
+    listener.start()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                earlier[number] = signal.signal(number, note)
         yield
     finally:
-        if handler is not None:
-            signal.signal(signal.SIGTERM, handler)
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        if late:
-            signal.raise_signal(signal.SIGTERM)
+        restore()
+        over.set()
+        listener.join()
+        if len(late) == 1:
+            signal.raise_signal(late[0])
 
 
 def serve() -> None:

@@ -28,7 +28,7 @@ from pipelines.report import report
 from pipelines.run import run
 from pipelines.sample import sample
 from pipelines.status import status
-from pipelines.stopping import ended, interruptible
+from pipelines.stopping import Interrupted, ended, interruptible
 from pipelines.train import train
 from pipelines.traverse import traverse
 from pipelines.usage import Command, Group
@@ -144,6 +144,10 @@ def main(words: list[str] | None = None) -> None:
                 console.tell_interrupted(stop)
                 sys.exit(stop.exit_code)
         raise
+    except Interrupted as stop:  # or before typer had
+        if not stop.told:
+            console.tell_interrupted(stop)
+        sys.exit(stop.exit_code)
     except LatentlabError as error:
         if console.manner.debug:
             raise

@@ -120,6 +120,7 @@ class ForkedPopen(subprocess.Popen):  # type: ignore[type-arg]
         self.stdin = self.stdout = self.stderr = None
         self._child_created = True
         self._waitpid_lock = threading.Lock()
+        self._sigint_wait_secs = 0.25  # that `wait` gives a process when it is interrupted
 
         def run() -> None:
             os.setsid()
