@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from latentlab import files
+from latentlab import files, processes
 from latentlab.artifacts import LARGEST
 from latentlab.checkpoints import UNREADABLE, read_weights, save_weights
 from latentlab.data.batches import epoch_batches, row_blocks, to_tensor
@@ -205,7 +205,10 @@ def train_pixel_judge(
     # A last batch with few images would give the normalisation a poor mean: it is left out, and as
     # the order is drawn anew every epoch, no image always is.
     steps = len(train) // batch_size
-    optimizer = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=WEIGHT_DECAY)
+    with processes.interrupts_held():  # it loads torch's compiler, and no exception may fly through
+        optimizer = torch.optim.AdamW(
+            network.parameters(), lr=learning_rate, weight_decay=WEIGHT_DECAY
+        )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, learning_rate, total_steps=epochs * steps, pct_start=0.25
     )

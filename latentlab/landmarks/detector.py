@@ -201,16 +201,9 @@ def _measure_chunk(
     source: Originals,
     detector: Any,
     chunk: range,
-    stopped: Callable[[], bool] = lambda: False,
 ) -> pd.DataFrame:
-    def originals() -> Iterator[np.ndarray]:
-        for index in chunk:
-            if stopped():
-                raise InterruptedError("nobody waits for this chunk any more")
-            yield source.original(index)
-
     ids = source.image_ids[chunk.start : chunk.stop]
-    return measure(originals(), ids, detector)
+    return measure((source.original(index) for index in chunk), ids, detector)
 
 
 def _crashed(ids: Sequence[str], index: int) -> pd.DataFrame:

@@ -23,11 +23,11 @@ class Task:
 
     Attributes:
         open: Makes, once a process, what `measure` is given.
-        measure: (what was opened, rows, whether to stop) -> a frame with a row for each.
+        measure: (what was opened, rows) -> a frame with a row for each.
     """
 
     open: Callable[[], Any]
-    measure: Callable[[Any, range, Callable[[], bool]], pd.DataFrame]
+    measure: Callable[[Any, range], pd.DataFrame]
 
 
 def measured_apart(
@@ -46,9 +46,9 @@ def measured_apart(
     """
     # Fresh interpreters: a forked copy of torch's or MediaPipe's threads can hang.
     context = multiprocessing.get_context("spawn")
-    stopping = context.RawValue("b", 0)  # no lock, so that none is held by a worker that dies
-    pool = [_Worker(context, task, stopping) for _ in range(workers)]
-    careful = _Worker(context, task, stopping)  # starts with the first row that it is given
+    others = set(multiprocessing.active_children())
+    pool = [_Worker(context, task) for _ in range(workers)]
+    careful = _Worker(context, task)  # starts with the first row that it is given
     waiting: deque[tuple[range, _Worker, Future[pd.DataFrame]]] = deque()
     remaining = iter(chunks)
     try:
@@ -62,9 +62,10 @@ def measured_apart(
             except BrokenProcessPool:
                 frame = pd.concat(careful.one_by_one(chunk, lost), ignore_index=True)
             yield frame
+    except BaseException:  # nobody waits for the chunks under way; they have written nothing
+        processes.end(set(multiprocessing.active_children()) - others)
+        raise
     finally:
-        # Where the caller leaves early, chunks under way end at the next picture.
-        stopping.value = 1
         for one in (*pool, careful):
             one.close()
 
@@ -75,8 +76,8 @@ class _Worker:
     A pool of several would lose the chunks of all of them, and could not tell which killed it.
     """
 
-    def __init__(self, context: Any, task: Task, stopping: Any):
-        self.context, self.task, self.stopping = context, task, stopping
+    def __init__(self, context: Any, task: Task):
+        self.context, self.task = context, task
         self.futures: list[Future[pd.DataFrame]] = []
         self.deaths = 0  # rows lost since one was measured
         self._start()
@@ -122,23 +123,23 @@ class _Worker:
             1,
             mp_context=self.context,
             initializer=_start_process,
-            initargs=(self.task, self.stopping),
+            initargs=(self.task,),
         )
 
     def close(self) -> None:
         self.pool.shutdown(cancel_futures=True)
 
 
-_here: tuple[Task, Any, Any] | None = None  # of this worker process
+_here: tuple[Task, Any] | None = None  # of this worker process
 
 
-def _start_process(task: Task, stopping: Any) -> None:
+def _start_process(task: Task) -> None:
     global _here
     processes.end_with_parent()
-    _here = (task, task.open(), stopping)
+    _here = (task, task.open())
 
 
 def _measure(rows: range) -> pd.DataFrame:
     assert _here is not None
-    task, opened, stopping = _here
-    return task.measure(opened, rows, lambda: bool(stopping.value))
+    task, opened = _here
+    return task.measure(opened, rows)

@@ -16,6 +16,7 @@ import threading
 import traceback
 import types
 from collections.abc import Callable, Mapping, Sequence
+from multiprocessing import resource_tracker
 from typing import IO
 
 HEARD = {signal.SIGINT, signal.SIGTERM}
@@ -157,7 +158,7 @@ def run_command(words: list[str]) -> None:
     except BaseException:
         traceback.print_exc()
     finally:
-        if multiprocessing.active_children():
+        if multiprocessing.active_children() or resource_tracker._resource_tracker._fd is not None:
             # What Python does at its end, but for taking down all that was imported.
             threading._shutdown()
             atexit._run_exitfuncs()
