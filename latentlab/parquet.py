@@ -117,7 +117,8 @@ def table_writer(
 
     def write(frame: pd.DataFrame) -> None:
         nonlocal writer
-        batch = pa.Table.from_pandas(frame, preserve_index=False)
+        # By one thread: for one that does not start, for want of memory, it would wait for ever.
+        batch = pa.Table.from_pandas(frame, preserve_index=False, nthreads=1)
         if writer is None:
             extra = {"latentlab": json.dumps(metadata)} if metadata is not None else {}
             schema = batch.schema.with_metadata({**(batch.schema.metadata or {}), **extra})
