@@ -5,6 +5,7 @@ import os
 import random
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -204,7 +205,16 @@ def small_disk(place: Path) -> Iterator[Disk]:
     try:
         yield Disk(place)
     finally:
-        subprocess.run(["umount", str(place)], check=True)
+        _unmount(place)
+
+
+def _unmount(place: Path) -> None:
+    """It may be busy for as long as a process that has just ended takes to let go of its files."""
+    for _ in range(50):
+        if subprocess.run(["umount", str(place)], capture_output=True, check=False).returncode == 0:
+            return
+        time.sleep(0.1)
+    subprocess.run(["umount", str(place)], check=True)
 
 
 def can_mount() -> bool:
@@ -214,11 +224,17 @@ def can_mount() -> bool:
 def _largest(warm: Warm, world: World, own: Ready, place: Path) -> int:
     """Bytes of the largest file that is written where all is there already."""
     folder = _to_do_again(world, own, place)
-    before = {path: path.stat().st_ino for path in artefacts(folder)}
+    before = {path: _version(path) for path in artefacts(folder)}
     done = warm(own.again, folder)
     assert done.code == 0, done.said
-    new = [path for path in artefacts(folder) if before.get(path) != path.stat().st_ino]
+    new = [path for path in artefacts(folder) if before.get(path) != _version(path)]
     return max(path.stat().st_size for path in new)
+
+
+def _version(path: Path) -> tuple[int, int]:
+    """Another for every file that was ever there; the number alone can be given anew."""
+    about = path.stat()
+    return about.st_ino, about.st_mtime_ns
 
 
 def _to_do_again(world: World, own: Ready, place: Path) -> Path:

@@ -56,8 +56,9 @@ def test_who_stops_early_does_not_wait_for_the_chunks_under_way(face_model, monk
 
 
 MEASURING = """
-import multiprocessing, sys
+import multiprocessing, signal, sys
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background ignores it
 from latentlab.data.faces import Faces
 from latentlab.data.prepared import Originals
 from latentlab.landmarks.detector import measure_source
