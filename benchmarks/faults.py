@@ -24,6 +24,7 @@ RESULTS = measuring.RESULTS / "faults.json"
 PAGE = Path(__file__).parents[1] / "docs" / "reliability.md"
 BEGIN, END = "<!-- made by benchmarks/faults.py -->\n", "<!-- to here -->\n"
 SHOWN = 5  # failures that are written down
+ENDS = 300  # characters of each that are kept at its beginning and at its end
 
 
 def main() -> None:
@@ -94,12 +95,17 @@ def measured(
         "what": entry.what,
         "tried": count.tried,
         "failed": len(count.failures),
-        "failures": [failure[:500] for failure in count.failures[:SHOWN]],
+        "failures": [shortened(failure) for failure in count.failures[:SHOWN]],
         "facts": count.facts,
         "seconds": round(time.monotonic() - began, 1),
         "seed": seed,
         **measuring.circumstances(),
     }
+
+
+def shortened(failure: str) -> str:
+    """Its beginning and its end, where an error says what it is."""
+    return failure if len(failure) <= 2 * ENDS else f"{failure[:ENDS]} ... {failure[-ENDS:]}"
 
 
 def result_name(name: str) -> str:

@@ -108,8 +108,9 @@ def _in_processes(
                         " --workers."
                     ) from None
             except BaseException:  # nobody waits for the parts under way
-                pool.shutdown(wait=False, cancel_futures=True)
+                # In this order: a worker whose pool is shut down first may find its queue closed.
                 processes.end(set(multiprocessing.active_children()) - others)
+                pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
 
