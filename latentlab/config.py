@@ -9,6 +9,7 @@ name is refused with the nearest known one.
 import difflib
 import importlib
 import inspect
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
@@ -383,8 +384,13 @@ def save(config: Config, path: Path) -> None:
 
 
 def load_saved(path: Path, overrides: tuple[str, ...] = ()) -> Config:
-    """A config that `save` wrote, with its paths relative to the current folder again."""
-    return load(path, overrides).with_paths(lambda stored: path.parent / stored)
+    """A config that `save` wrote, with its paths relative to the current folder again.
+
+    They are reckoned by name, as there: `..` of a folder that is a link is where the link lies.
+    """
+    return load(path, overrides).with_paths(
+        lambda stored: Path(os.path.normpath(path.parent / stored))
+    )
 
 
 def build(

@@ -238,8 +238,9 @@ def _version(path: Path) -> tuple[int, int]:
 
 
 def _to_do_again(world: World, own: Ready, place: Path) -> Path:
-    """A folder in which the job is done; or, since a data folder is made once, not begun."""
-    return world.copy(own.before if "prepare" in own.again else own.after, place)
+    """A folder in which the job is done; or not begun, where it would not be done once more."""
+    once = own.again[0] in ("prepare", "landmarks")
+    return world.copy(own.before if once else own.after, place)
 
 
 def _chosen(

@@ -96,3 +96,15 @@ def test_the_schema_tells_every_component_with_its_settings():
 def test_a_wrong_value_is_named(content, match):
     with pytest.raises(ConfigError, match=match):
         configs.build(content)
+
+
+def test_a_run_folder_behind_a_link_finds_its_data(tmp_path):
+    """Paths of a saved config are reckoned by name: its `..` do not follow the link."""
+    data = tmp_path / "data"
+    data.mkdir()
+    (tmp_path / "far" / "away" / "run").mkdir(parents=True)
+    run = tmp_path / "runs" / "run"
+    run.parent.mkdir()
+    run.symlink_to(tmp_path / "far" / "away" / "run")
+    configs.save(configs.build({"data": {"folder": str(data)}}), run / "config.yaml")
+    assert configs.load_saved(run / "config.yaml").data.folder == data
