@@ -46,7 +46,7 @@ def limited(name: str) -> Experiment:
                 done = warm(own.again, folder, limits={"RLIMIT_FSIZE": limit}, logs=place)
                 refused += done.code == 3
                 how = f"{name}, files of at most {limit:,} of {largest:,} bytes"
-                _expect_nothing_lost(warm, own, folder, done, count, how)
+                _expect_nothing_lost(warm, own, own.again, folder, done, count, how)
         count.facts["refused"] = refused
         return count
 
@@ -63,11 +63,13 @@ def full(name: str) -> Experiment:
         own = ready(warm, world, name)
         refused = 0
 
+        def words(begin: Path) -> tuple[str, ...]:
+            return own.words(0) if begin == own.before else own.again
+
         def tried(disk: Disk, begin: Path, leave: Leave, units: int) -> tuple[Path, Ended]:
             folder = world.copy(begin, disk.path / "tried")
             leave(disk, units)
-            words = own.words(0) if begin == own.before else own.again
-            return folder, warm(words, folder, logs=place)
+            return folder, warm(words(begin), folder, logs=place)
 
         def needed(begin: Path, leave: Leave) -> int:
             def enough(units: int) -> bool:
@@ -87,7 +89,7 @@ def full(name: str) -> Experiment:
                 refused += done.code == 3
                 disk.make_room()
                 how = f"{name}, {leave.__name__} {units}"
-                _expect_nothing_lost(warm, own, folder, done, count, how)
+                _expect_nothing_lost(warm, own, words(begin), folder, done, count, how)
         count.facts["refused"] = refused
         return count
 
@@ -256,14 +258,21 @@ def _chosen(
 
 
 def _expect_nothing_lost(
-    warm: Warm, own: Ready, folder: Path, done: Ended, count: Count, how: str
+    warm: Warm,
+    own: Ready,
+    words: tuple[str, ...],
+    folder: Path,
+    done: Ended,
+    count: Count,
+    how: str,
 ) -> None:
-    """It was done, or refused with one line; what stands is whole, and with room it is done."""
+    """It was done, or refused with one line; what stands is whole, and with room the same words do
+    it."""
     count.expect(done.code in (0, 3), f"{how}: exit {done.code}: {done.said[-600:]}")
     count.expect(done.code == 0 or done.told, f"{how}: said {done.said[-600:]!r}")
     for problem in (*half_written(folder), *unfinished(folder)):
         count.expect(False, f"{how}: {problem}")
-    again = warm(own.again, folder, logs=folder.parent)
+    again = warm(words, folder, logs=folder.parent)
     count.expect(again.code == 0, f"{how}, then with room: exit {again.code}: {again.said[-600:]}")
     different = own.unlike(folder)
     count.expect(not different, f"{how}, then with room: {different} differ")
