@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import sparse, stats
 
 from latentlab.alignment import TEXT
 from latentlab.interventions.directions import CONTROLS, Direction
@@ -363,7 +363,9 @@ def _studentized(
 
 def _by_unit(each: np.ndarray, units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Sum and number of the known values of each person, (persons, columns)."""
-    member = (np.arange(units.max(initial=-1) + 1)[:, None] == units).astype(np.float64)
+    ones, persons = np.ones(len(units)), units.max(initial=-1) + 1
+    # Sparse: a matrix of all persons by all anchors would grow with the square of their number.
+    member = sparse.csr_array((ones, (units, np.arange(len(units)))), (persons, len(units)))
     known = np.isfinite(each)
     return member @ np.where(known, each, 0.0), member @ known.astype(np.float64)
 
