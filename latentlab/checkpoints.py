@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from latentlab import files, integrity
+from latentlab import files, integrity, memory
 from latentlab.errors import DataError, MissingArtifactError
 from latentlab.models import MODELS
 from latentlab.models.vae import VAE
@@ -164,11 +164,16 @@ def load_state(
 
     Args:
         on_damaged: Called for each newer one that is not.
+
+    Raises:
+        DataError: One could not be read for want of memory.
     """
     for path in sorted(folder.glob("state_*.pt"), reverse=True):
         try:
             return read_state(path)
         except DataError as error:
+            if memory.ran_out(error):
+                raise
             on_damaged(error)
     return None
 

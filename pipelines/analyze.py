@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines import console
+from pipelines import console, memory
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -176,6 +176,7 @@ def analyze(
         raise MissingArtifactError(f"{latents} does not exist. Give a latents table in parquet.")
     if (out / "config.yaml").is_file():
         raise ConfigError(f"{out} holds a run of latentlab's own. Choose another --out.")
+    memory.claim_for_products()
     if latents.is_dir() or out_of_core:
         from pipelines.analyze_parts import analyze_parts
 

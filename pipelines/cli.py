@@ -19,6 +19,7 @@ from pipelines.encode import encode
 from pipelines.gallery import gallery
 from pipelines.intervene import intervene
 from pipelines.landmarks import landmarks
+from pipelines.memory import threads_that_start
 from pipelines.metrics import metrics
 from pipelines.morph import morph
 from pipelines.prepare import prepare
@@ -136,7 +137,7 @@ def main(words: list[str] | None = None) -> None:
     # Products of matrices that do not hang on the number of threads; MKL reads it when torch loads.
     os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
     try:
-        with interruptible() as raised:
+        with interruptible() as raised, threads_that_start():
             app(words)
     except SystemExit:
         for stop in raised:

@@ -82,6 +82,7 @@ def _of_sweep(path: Path) -> list[Asked]:
 
 def candidates(asked: Asked) -> "Candidates":
     """The finished runs, read, and the others with the reason why they are left out."""
+    from latentlab import memory
     from latentlab.artifacts import RunFolder
     from latentlab.comparison.runs import Candidates, LeftOut
     from latentlab.errors import LatentlabError
@@ -96,6 +97,8 @@ def candidates(asked: Asked) -> "Candidates":
                 if reason is None:
                     runs.append(_read(name, run))
             except LatentlabError as error:  # what is damaged must not stop the others
+                if memory.ran_out(error):
+                    raise
                 reason = str(error).rstrip(".")
         if reason is not None:
             left_out.append(LeftOut(name, reason))

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from latentlab.memory import ran_out
 from pipelines import memory
 from pipelines.stopping import CTRL_C, Interrupted
 
@@ -50,7 +51,7 @@ def with_manner(command: Callable[..., Any]) -> Callable[..., Any]:
         except KeyboardInterrupt:  # of whoever calls a command without `main`
             raise typer.Exit(CTRL_C) from None
         except Exception as error:
-            reason = memory.ran_out(error)
+            reason = ran_out(error)
             if reason is None:
                 raise
             raise memory.told(error, reason, command.__name__) from error

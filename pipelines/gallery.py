@@ -112,6 +112,7 @@ def _is_run(path: Path) -> bool:
 
 def _run(path: Path, root: Path, *, faces: bool) -> "GalleryRun | Unfinished":
     """A run as the page tells of it, or why it cannot."""
+    from latentlab import memory
     from latentlab.artifacts import RunFolder
     from latentlab.errors import LatentlabError
     from reports.gallery.contents import Unfinished
@@ -123,6 +124,8 @@ def _run(path: Path, root: Path, *, faces: bool) -> "GalleryRun | Unfinished":
             return _half(run, place)
         return _finished(run, place, faces=faces)
     except (LatentlabError, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+        if memory.ran_out(error):
+            raise
         reason = " ".join(str(error).split()).replace(f"{path}/", "").replace(str(path), place)
         return Unfinished(place, f"cannot be read: {reason}", f"latentlab run CONFIG --run {place}")
 

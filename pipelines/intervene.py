@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipelines import console
+from pipelines import console, memory
 from pipelines.parts import (
     AddressOption,
     Asked,
@@ -159,6 +159,7 @@ def ensure_intervened(work: "Workspace", *, fresh: bool = False) -> None:
     if stage.current and not fresh:
         return
     with stage.recorded():
+        memory.claim_for_products()
         intervening.write()
 
 

@@ -1,21 +1,21 @@
-"""Memory that ran out, told in one line with what to lower. What a library in C does without memory
-is out of reach: it may end the process itself, without a word of ours."""
+"""Memory that runs out: told in one line with what to lower, and never waited for."""
 
-import errno
+import mmap
 import re
+import signal
+import sys
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
 
 from latentlab.errors import DataError, LatentlabError
 
-# What torch, Arrow, the loader of shared libraries and threads say; all else that Python meets is a
-# MemoryError or ENOMEM.
-SAID = re.compile(
-    r"can't allocate memory|out of memory|cannot allocate memory|std::bad_alloc"
-    r"|can't start new thread|failed to launch worker thread|failed to map segment"
-    r"|failed to allocate|could not (create|execute) a primitive",  # the last is oneDNN's
-    re.IGNORECASE,
-)
 ASKED = re.compile(r"allocate ([\d.]+ ?[KMGTPE]?i?(?:B|bytes))\b")
+# Of address space, that OpenBLAS takes for its first large product; numpy and scipy bring one each.
+PRODUCTS = 2 * (36 << 20)
+LARGE = 512  # rows and columns of a product that it takes them for
 LOWER = {
     "prepare": "the number of images with --limit, or --side",
     "landmarks": "--workers",
@@ -37,17 +37,12 @@ LOWER = {
 OTHERWISE = "the number of images, with `latentlab prepare --limit`"
 
 
-def ran_out(error: BaseException) -> BaseException | None:
-    """The error, or the one behind it, that says so; None where memory is not the reason."""
-    return next((one for one in _behind(error) if _says_so(one)), None)
-
-
 def told(error: BaseException, reason: BaseException, command: str) -> DataError:
     """The error for the user.
 
     Args:
         error: What ended the command.
-        reason: What `ran_out` found in it.
+        reason: What `latentlab.memory.ran_out` found in it.
         command: The name of its function.
     """
     asked = ASKED.search(str(reason))
@@ -61,19 +56,44 @@ def told(error: BaseException, reason: BaseException, command: str) -> DataError
     )
 
 
-def _behind(error: BaseException) -> Iterator[BaseException]:
-    waiting, seen = [error], set()
-    while waiting:
-        one = waiting.pop(0)
-        if id(one) not in seen:
-            seen.add(id(one))
-            yield one
-            waiting += [other for other in (one.__cause__, one.__context__) if other is not None]
+def claim_for_products() -> None:
+    """Have OpenBLAS take what it works in before a long stage begins: where it finds no memory
+    later, it ends the process.
+
+    Raises:
+        OSError: There is not enough.
+    """
+    import numpy as np
+    from scipy.linalg.blas import dgemm
+
+    mmap.mmap(-1, PRODUCTS).close()
+    square = np.zeros((LARGE, LARGE))
+    np.matmul(square, square)
+    dgemm(1.0, square, square)
 
 
-def _says_so(error: BaseException) -> bool:
-    if isinstance(error, MemoryError):
-        return True
-    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
-        return True
-    return not isinstance(error, LatentlabError) and bool(SAID.search(str(error)))
+@contextmanager
+def threads_that_start() -> Iterator[None]:
+    """For the length of the block a thread that does not start, for want of memory, raises
+    MemoryError in the main thread. Python 3.11 to 3.13 would wait for it for ever."""
+    told_before = sys.unraisablehook
+
+    def heard(ignored: Any) -> None:
+        told_before(ignored)
+        if issubclass(ignored.exc_type, MemoryError) and "thread" in str(ignored.err_msg):
+            signal.pthread_kill(main, signal.SIGURG)  # which otherwise means nothing to a process
+
+    def give_up(number: int, frame: FrameType | None) -> None:
+        raise MemoryError("a thread did not start")
+
+    main = threading.get_ident()
+    if not hasattr(signal, "SIGURG") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handled_before = signal.signal(signal.SIGURG, give_up)
+    sys.unraisablehook = heard
+    try:
+        yield
+    finally:
+        sys.unraisablehook = told_before
+        signal.signal(signal.SIGURG, handled_before)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipelines import console
+from pipelines import console, memory
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +41,7 @@ def ensure_metrics(work: "Workspace", *, fresh: bool = False) -> None:
         return
     latents = run.latents()
     with stage.recorded(), work.arithmetic():
+        memory.claim_for_products()
         table = evaluate(
             latents,
             work.data.targets(),

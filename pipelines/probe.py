@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines import console
+from pipelines import console, memory
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,6 +46,7 @@ def ensure_probed(work: "Workspace", *, fresh: bool = False) -> None:
         return
     targets = data.targets()
     with stage.recorded(), work.arithmetic():
+        memory.claim_for_products()
         with console.progress("probe", len(targets.roles), "targets") as advance:
             results = probe_targets(
                 latents,

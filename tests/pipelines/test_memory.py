@@ -1,12 +1,19 @@
 """Memory that runs out is told in one line, wherever the error comes from."""
 
 import errno
+import resource
+import signal
+import subprocess
+import sys
+import textwrap
 
 import numpy as np
 import pytest
 import torch
 
+from latentlab import checkpoints
 from latentlab.errors import DataError
+from latentlab.memory import ran_out
 from pipelines import cli, memory
 
 
@@ -65,9 +72,93 @@ def test_the_amount_is_told_where_it_is_known():
     ],
 )
 def test_other_errors_are_left_alone(error):
-    assert memory.ran_out(error) is None
+    assert ran_out(error) is None
 
 
 def test_every_hint_is_of_a_command():
     commands = {command.__name__ for _, command, _ in cli.COMMANDS}
     assert set(memory.LOWER) <= commands
+
+
+def alone(code, **given):
+    """What a process of its own does; it must not wait for ever."""
+    words = [sys.executable, "-c", textwrap.dedent(code)]
+    return subprocess.run(words, capture_output=True, text=True, timeout=120, **given)
+
+
+def test_a_thread_that_does_not_start_is_not_waited_for():
+    done = alone("""
+        import threading
+        from pipelines import cli
+
+        def show(*given):
+            threading.Thread(target=print).start()
+
+        def bootstrap(thread):
+            raise MemoryError
+
+        from pipelines import console, doctor
+        doctor.CHECKS.clear()
+        console.result = show
+        threading.Thread._bootstrap = bootstrap
+        cli.main(["doctor"])
+    """)
+    assert done.returncode == DataError.exit_code, done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("latentlab: not enough memory") and "Lower " in last
+
+
+def test_signals_and_unraisable_errors_are_heard_as_before_afterwards():
+    before = signal.getsignal(signal.SIGURG), sys.unraisablehook
+    with memory.threads_that_start():
+        assert (signal.getsignal(signal.SIGURG), sys.unraisablehook) != before
+    assert (signal.getsignal(signal.SIGURG), sys.unraisablehook) == before
+
+
+def test_memory_for_products_is_claimed_before_a_library_ends_the_process():
+    """Short by little: OpenBLAS would end the process with a code of its own."""
+    done = alone("""
+        import resource
+        import numpy as np
+        from scipy.linalg.blas import dgemm
+        from pipelines import memory
+
+        pages = int(open("/proc/self/statm").read().split()[0])
+        most = pages * resource.getpagesize() + memory.PRODUCTS // 2
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        try:
+            memory.claim_for_products()
+        except OSError:
+            print("refused")
+    """)
+    assert (done.returncode, done.stdout) == (0, "refused\n"), done.stderr
+
+
+def test_products_take_no_more_than_is_claimed():
+    done = alone("""
+        import numpy as np
+        from scipy.linalg.blas import dgemm
+        from pipelines import memory
+
+        def pages():
+            return int(open("/proc/self/statm").read().split()[0])
+
+        memory.claim_for_products()
+        before = pages()
+        square = np.zeros((2048, 256))
+        square @ square.T
+        dgemm(1.0, square, square.T)
+        print(pages() - before)
+    """)
+    grown = int(done.stdout) * resource.getpagesize()
+    assert grown < 3 * 2048 * 2048 * 8, done.stderr
+
+
+def test_a_state_that_memory_cannot_hold_is_not_taken_for_a_damaged_one(tmp_path, monkeypatch):
+    for step in (1, 2):
+        checkpoints.save_state(tmp_path, step, {"step": step}, best=False)
+    monkeypatch.setattr(torch, "load", lambda *given, **named: asking_too_much_of_torch())
+    passed_over = []
+    with pytest.raises(DataError) as caught:
+        checkpoints.load_state(tmp_path, passed_over.append)
+    assert ran_out(caught.value) and not passed_over
