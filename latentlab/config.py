@@ -266,8 +266,8 @@ class Config(DataSettings):
     """Shown as the report's title."""
     seed: Annotated[int, Ge(0)] = 0
     deterministic: bool = False
-    """Networks on the CPU give the same bytes by any number of threads, in two or three times the
-    time."""
+    """Networks on the CPU and products of matrices give the same bytes by any number of threads;
+    training takes two or three times as long."""
     landmarks: LandmarksConfig = LandmarksConfig()
     model: ModelConfig = Field(default_factory=lambda: ModelConfig.model_validate({}))
     objective: ObjectiveConfig = Field(default_factory=lambda: ObjectiveConfig.model_validate({}))

@@ -106,22 +106,22 @@ class Intervening:
             judges = ready_judges(
                 self.work, targets, encode, directions["target"].unique().tolist()
             )
-        return set_out(
-            self.latents,
-            targets,
-            directions,
-            given.images,
-            _decoder(model, given),
-            judges,
-            encode=encode,
-            embed=next((one.embed for one in judges if isinstance(one, PixelJudge)), None),
-            without=settings.without or None,
-            anchors=settings.anchors,
-            random=settings.random,
-            span=settings.span,
-            steps=settings.steps,
-            seed=config.seed,
-        )
+            return set_out(
+                self.latents,
+                targets,
+                directions,
+                given.images,
+                _decoder(model, given),
+                judges,
+                encode=encode,
+                embed=next((one.embed for one in judges if isinstance(one, PixelJudge)), None),
+                without=settings.without or None,
+                anchors=settings.anchors,
+                random=settings.random,
+                span=settings.span,
+                steps=settings.steps,
+                seed=config.seed,
+            )
 
     def make(self, shard: "Shard") -> None:
         """Measure one part of the moved pictures."""

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -34,13 +34,17 @@ class Workspace:
     config: Config
     data: DataFolder
 
-    def arithmetic(self) -> AbstractContextManager[None]:
-        """What holds for the networks of a stage while it is at work."""
+    @contextmanager
+    def arithmetic(self) -> Iterator[None]:
+        """What holds for networks and products of a stage while it is at work."""
         if not self.config.deterministic:
-            return nullcontext()
+            yield
+            return
+        from latentlab.probes.kernels import threads
         from latentlab.reproducible import by_any_threads
 
-        return by_any_threads(True)
+        with by_any_threads(True), threads():
+            yield
 
 
 def open_workspace(path: Path, overrides: tuple[str, ...] = ()) -> Workspace:

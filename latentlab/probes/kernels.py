@@ -150,14 +150,16 @@ def threads() -> Iterator[int]:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """One thread for BLAS and OpenMP alike, for fits too small to share."""
+    """One thread for BLAS and OpenMP alike, for work too small to share."""
     with _pools().limit(limits=1):
         yield
 
 
 @cache
 def _pools() -> ThreadpoolController:
-    """Of the libraries loaded when the first probe is fitted; finding them takes milliseconds."""
+    """Of the libraries that are loaded; finding them takes milliseconds."""
+    import scipy.linalg  # noqa: F401 (brings a BLAS of its own, which later would go unseen)
+
     return ThreadpoolController()
 
 

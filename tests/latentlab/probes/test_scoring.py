@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from sklearn import metrics
+from threadpoolctl import threadpool_limits
 
 from latentlab.probes import scoring
 
@@ -65,6 +66,22 @@ def test_chunks_change_nothing(monkeypatch):
     whole = scoring.resampled(scoring.auc, truth, scores, counts)
     monkeypatch.setattr(scoring, "_CHUNK", 7 * len(truth))
     np.testing.assert_array_equal(scoring.resampled(scoring.auc, truth, scores, counts), whole)
+
+
+@pytest.mark.parametrize("images", [900, 5000])
+@pytest.mark.parametrize("score", [scoring.r2, scoring.pearson])
+def test_threads_change_no_digit(score, images):
+    """Products of these sizes have other last digits by two threads than by one."""
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=images)
+    predicted = truth + rng.normal(size=images)
+    counts = scoring.bootstrap_counts(images, 1000, 0)
+
+    def by(threads):
+        with threadpool_limits(threads):
+            return scoring.estimate(score, truth, predicted, counts)
+
+    assert by(1) == by(2) == by(4)
 
 
 def test_counts_depend_on_seed_and_purpose_only():
