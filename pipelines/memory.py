@@ -76,7 +76,10 @@ def claim_for_products() -> None:
 def threads_that_start() -> Iterator[None]:
     """For the length of the block a thread that does not start, for want of memory, raises
     MemoryError in the main thread. Python 3.11 to 3.13 would wait for it for ever."""
-    told_before = sys.unraisablehook
+    if not hasattr(signal, "SIGURG") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    main, told_before = threading.get_ident(), sys.unraisablehook
 
     def heard(ignored: Any) -> None:
         told_before(ignored)
@@ -86,10 +89,6 @@ def threads_that_start() -> Iterator[None]:
     def give_up(number: int, frame: FrameType | None) -> None:
         raise MemoryError("a thread did not start")
 
-    main = threading.get_ident()
-    if not hasattr(signal, "SIGURG") or threading.current_thread() is not threading.main_thread():
-        yield
-        return
     handled_before = signal.signal(signal.SIGURG, give_up)
     sys.unraisablehook = heard
     try:

@@ -12,9 +12,10 @@ import pytest
 import torch
 
 from latentlab import checkpoints
+from latentlab.artifacts import RunFolder
 from latentlab.errors import DataError
 from latentlab.memory import ran_out
-from pipelines import cli, memory
+from pipelines import cli, compared, gallery, memory
 
 
 def asking_too_much_of_numpy():
@@ -162,3 +163,22 @@ def test_a_state_that_memory_cannot_hold_is_not_taken_for_a_damaged_one(tmp_path
     with pytest.raises(DataError) as caught:
         checkpoints.load_state(tmp_path, passed_over.append)
     assert ran_out(caught.value) and not passed_over
+
+
+@pytest.mark.parametrize("kind", ["compare", "gallery"])
+def test_no_run_is_left_out_for_want_of_memory(tmp_path, monkeypatch, kind):
+    def refuse(*given, **named):
+        try:
+            asking_too_much_of_numpy()
+        except MemoryError as error:
+            raise DataError("a table is damaged. Make it again.") from error
+
+    (tmp_path / "run").mkdir()
+    monkeypatch.setattr(RunFolder, "open", refuse)
+    monkeypatch.setattr(gallery, "_half", refuse)
+    with pytest.raises(DataError) as caught:
+        if kind == "compare":
+            compared.candidates(compared.Asked(None, {"run": tmp_path / "run"}, {}))
+        else:
+            gallery._run(tmp_path / "run", tmp_path, faces=False)
+    assert ran_out(caught.value)
