@@ -1,6 +1,5 @@
 """The command line: one module a command, gathered here. torch is imported inside commands only."""
 
-import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -131,11 +130,6 @@ def main(words: list[str] | None = None) -> None:
     Args:
         words: Of the command line, without the program's name; those of this process if not given.
     """
-    # Idle threads that spin slow each other where cores are shared (beside another job, two trials:
-    # 1.8 and 22 times). torch's OpenMP reads this when it is first imported, so it is said here.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # Products of matrices that do not hang on the number of threads; MKL reads it when torch loads.
-    os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
     try:
         with interruptible() as raised, threads_that_start():
             app(words)

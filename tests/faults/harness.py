@@ -119,7 +119,6 @@ class Warm:
             env={
                 **os.environ,
                 "OMP_NUM_THREADS": "1",
-                "MKL_CBWR": "AUTO,STRICT",
                 "PYTHONPATH": str(ROOT),
                 **(environment or {}),
             },
