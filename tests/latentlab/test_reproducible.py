@@ -1,5 +1,9 @@
 """Weights that do not hang on the number of threads."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +17,7 @@ from latentlab.reproducible import by_any_threads
 from latentlab.training import Recipe, fit
 
 CPU = torch.device("cpu")
+SETTLED = {"MKL_CBWR", "OMP_WAIT_POLICY", "OMP_NUM_THREADS"}
 
 
 @pytest.fixture
@@ -78,3 +83,27 @@ def test_nothing_changes_unless_it_is_wanted():
     with by_any_threads(True):
         assert not torch.backends.mkldnn.enabled
     assert torch.backends.mkldnn.enabled
+
+
+@pytest.mark.parametrize("order", ["torch, latentlab", "latentlab, torch"])
+def test_products_are_the_same_by_one_thread_and_two(order):
+    """Also where nobody has set what the libraries read, as on a node of a cluster."""
+    code = f"""
+import hashlib, sys
+import {order}
+torch.set_num_threads(int(sys.argv[1]))
+drawn = torch.Generator().manual_seed(0)
+found = hashlib.sha256()
+for rows, inner, columns in ((512, 1024, 256), (64, 4096, 64), (100, 300, 7), (512, 32, 4096)):
+    left = torch.randn(rows, inner, generator=drawn)
+    right = torch.randn(inner, columns, generator=drawn)
+    found.update((left @ right).numpy().tobytes())
+print(found.hexdigest())
+"""
+    unset = {name: value for name, value in os.environ.items() if name not in SETTLED}
+
+    def by(threads):
+        words = [sys.executable, "-c", code, str(threads)]
+        return subprocess.run(words, env=unset, capture_output=True, text=True, check=True).stdout
+
+    assert by(1) == by(2) != ""
