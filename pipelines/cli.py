@@ -18,7 +18,7 @@ from pipelines.encode import encode
 from pipelines.gallery import gallery
 from pipelines.intervene import intervene
 from pipelines.landmarks import landmarks
-from pipelines.memory import threads_that_start
+from pipelines.memory import threads_heard
 from pipelines.metrics import metrics
 from pipelines.morph import morph
 from pipelines.prepare import prepare
@@ -131,7 +131,7 @@ def main(words: list[str] | None = None) -> None:
         words: Of the command line, without the program's name; those of this process if not given.
     """
     try:
-        with interruptible() as raised, threads_that_start():
+        with interruptible() as raised, threads_heard():
             app(words)
     except SystemExit:
         for stop in raised:

@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any
 
 from latentlab.errors import DataError, LatentlabError
+from latentlab.memory import ran_out
 
 ASKED = re.compile(r"allocate ([\d.]+ ?[KMGTPE]?i?(?:B|bytes))\b")
 # Of address space, that OpenBLAS takes for its first large product; numpy and scipy bring one each.
@@ -73,26 +74,33 @@ def claim_for_products() -> None:
 
 
 @contextmanager
-def threads_that_start() -> Iterator[None]:
-    """For the length of the block a thread that does not start, for want of memory, raises
-    MemoryError in the main thread. Python 3.11 to 3.13 would wait for it for ever."""
+def threads_heard() -> Iterator[None]:
+    """For the length of the block a thread that ends for want of memory, or does not even start,
+    raises MemoryError in the main thread, which might else wait for it for ever."""
     if not hasattr(signal, "SIGURG") or threading.current_thread() is not threading.main_thread():
         yield
         return
-    main, told_before = threading.get_ident(), sys.unraisablehook
+    main, earlier = threading.get_ident(), (sys.unraisablehook, threading.excepthook)
 
-    def heard(ignored: Any) -> None:
-        told_before(ignored)
+    def not_started(ignored: Any) -> None:
         if issubclass(ignored.exc_type, MemoryError) and "thread" in str(ignored.err_msg):
             signal.pthread_kill(main, signal.SIGURG)  # which otherwise means nothing to a process
+        else:
+            earlier[0](ignored)
+
+    def ended(thrown: Any) -> None:
+        if thrown.exc_value is not None and ran_out(thrown.exc_value):
+            signal.pthread_kill(main, signal.SIGURG)
+        else:
+            earlier[1](thrown)
 
     def give_up(number: int, frame: FrameType | None) -> None:
-        raise MemoryError("a thread did not start")
+        raise MemoryError("a thread did not start, or ended")
 
-    handled_before = signal.signal(signal.SIGURG, give_up)
-    sys.unraisablehook = heard
+    handled = signal.signal(signal.SIGURG, give_up)
+    sys.unraisablehook, threading.excepthook = not_started, ended
     try:
         yield
     finally:
-        sys.unraisablehook = told_before
-        signal.signal(signal.SIGURG, handled_before)
+        sys.unraisablehook, threading.excepthook = earlier
+        signal.signal(signal.SIGURG, handled)

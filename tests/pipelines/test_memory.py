@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 
 import numpy as np
 import pytest
@@ -87,33 +88,52 @@ def alone(code, **given):
     return subprocess.run(words, capture_output=True, text=True, timeout=120, **given)
 
 
-def test_a_thread_that_does_not_start_is_not_waited_for():
-    done = alone("""
+@pytest.mark.parametrize("what", ["_bootstrap", "run"])
+def test_a_thread_that_does_not_start_or_ends_is_not_waited_for(what):
+    """The waiting is that for an answer of the thread, which nobody gives."""
+    done = alone(f"""
         import threading
-        from pipelines import cli
+        from pipelines import cli, console, doctor
 
         def show(*given):
-            threading.Thread(target=print).start()
+            answer = threading.Event()
+            threading.Thread(target=answer.set).start()
+            answer.wait()
 
-        def bootstrap(thread):
+        def fail(thread):
             raise MemoryError
 
-        from pipelines import console, doctor
         doctor.CHECKS.clear()
         console.result = show
-        threading.Thread._bootstrap = bootstrap
+        threading.Thread.{what} = fail
         cli.main(["doctor"])
     """)
     assert done.returncode == DataError.exit_code, done.stderr
-    last = done.stderr.splitlines()[-1]
-    assert last.startswith("latentlab: not enough memory") and "Lower " in last
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("latentlab: not enough memory") and "Lower " in line
 
 
-def test_signals_and_unraisable_errors_are_heard_as_before_afterwards():
-    before = signal.getsignal(signal.SIGURG), sys.unraisablehook
-    with memory.threads_that_start():
-        assert (signal.getsignal(signal.SIGURG), sys.unraisablehook) != before
-    assert (signal.getsignal(signal.SIGURG), sys.unraisablehook) == before
+def test_other_errors_of_threads_are_shown_as_before(monkeypatch):
+    def fail():
+        raise ValueError("something else")
+
+    shown = []
+    monkeypatch.setattr(threading, "excepthook", shown.append)
+    with memory.threads_heard():
+        thread = threading.Thread(target=fail)
+        thread.start()
+        thread.join()
+    assert [one.exc_type for one in shown] == [ValueError]
+
+
+def test_hooks_are_those_of_before_afterwards():
+    def hooks():
+        return signal.getsignal(signal.SIGURG), sys.unraisablehook, threading.excepthook
+
+    before = hooks()
+    with memory.threads_heard():
+        assert all(one is not other for one, other in zip(hooks(), before, strict=True))
+    assert hooks() == before
 
 
 def test_memory_for_products_is_claimed_before_a_library_ends_the_process():
