@@ -94,6 +94,13 @@ let showAll = () => {};
   }
 }
 
+// Back to where the last link was followed. While the page still scrolls there browsers forget it.
+let left = 0;
+function back() {
+  addEventListener("popstate", () => requestAnimationFrame(() => scrollTo({ top: left })), { once: true });
+  history.back();
+}
+
 // A link to a part of the page opens the folds around it, and shows it where the filter hid it.
 function unfold(event) {
   let aim = null;
@@ -106,7 +113,7 @@ function unfold(event) {
   if (aim.closest("[hidden]")) showAll();
   for (let up = aim; up; up = up.parentElement) if (up.tagName === "DETAILS") up.open = true;
   if (event && aim.matches(".glossary > div") && !aim.querySelector("button")) {
-    aim.append(button("Back", "Back to where you were", () => history.back()));
+    aim.append(button("Back", "Back to where you were", back));
   }
   aim.scrollIntoView({ behavior: event ? "auto" : "instant" });
 }
@@ -115,6 +122,7 @@ unfold();
 addEventListener("click", (event) => {
   const link = event.target.closest('a[href^="#"]');
   if (!link) return;
+  left = scrollY;
   if (link.hash === location.hash) unfold();
   if (link.matches(".here")) copy(link.href, "Link");
 });
