@@ -94,12 +94,8 @@ let showAll = () => {};
   }
 }
 
-// Back to where the last link was followed. While the page still scrolls there browsers forget it.
+// Where the last link was followed.
 let left = 0;
-function back() {
-  addEventListener("popstate", () => requestAnimationFrame(() => scrollTo({ top: left })), { once: true });
-  history.back();
-}
 
 // A link to a part of the page opens the folds around it, and shows it where the filter hid it.
 function unfold(event) {
@@ -113,7 +109,11 @@ function unfold(event) {
   if (aim.closest("[hidden]")) showAll();
   for (let up = aim; up; up = up.parentElement) if (up.tagName === "DETAILS") up.open = true;
   if (event && aim.matches(".glossary > div") && !aim.querySelector("button")) {
-    aim.append(button("Back", "Back to where you were", back));
+    aim.append(button("Back", "Back to where you were", () => {
+      // A browser forgets the way back while the page still scrolls.
+      addEventListener("popstate", () => setTimeout(() => scrollTo(0, left)), { once: true });
+      history.back();
+    }));
   }
   aim.scrollIntoView({ behavior: event ? "auto" : "instant" });
 }

@@ -12,7 +12,6 @@ from PIL import Image
 from reports.build import build
 from reports.claims import claims
 
-LARGEST = 12 * 1024  # bytes of script beside decoder and playground
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -60,11 +59,6 @@ def until(page, expression):
 
 def texts(page, selector):
     return page.locator(selector).all_inner_texts()
-
-
-def test_the_script_is_small(path):
-    (script,) = re.findall(r"<script>(.*?)</script>", path.read_text("utf-8"), re.DOTALL)
-    assert len(script.encode()) <= LARGEST
 
 
 def test_the_csv_of_every_table_parses_to_the_numbers_of_the_claims(page, many):
