@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from types import FrameType
 from typing import Any
 
@@ -57,9 +58,10 @@ def told(error: BaseException, reason: BaseException, command: str) -> DataError
     )
 
 
+@cache
 def claim_for_products() -> None:
-    """Have OpenBLAS take what it works in before a long stage begins: where it finds no memory
-    later, it ends the process.
+    """Have OpenBLAS take what it works in before a long stage begins, once a process: where it
+    finds no memory later, it ends the process.
 
     Raises:
         OSError: There is not enough.
